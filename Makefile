@@ -1,0 +1,54 @@
+# Waterworks. `make help` lists what there is; everything else needs nothing but Python and make.
+PYTHON ?= python3
+DAYS ?= 0
+SCALE ?= 1
+BIN := .venv/bin
+UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
+# The interpreter of the environment goes first, for the commands that start each other.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint docs bench lock clean
+
+help:  ## Say what there is.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@echo "  DAYS=3 SCALE=10 after 'make run' let the company live on, and make it larger."
+
+run: .venv/installed profiles.yml  ## Start the sample company, load it, build and document the warehouse.
+	@$(BIN)/demo run --live $(DAYS) --scale $(SCALE)
+
+test: .venv/installed profiles.yml  ## Run all tests, on real servers that they start themselves.
+	@$(BIN)/pytest
+
+lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint models tests/data
+
+docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse on http://127.0.0.1:8080.
+	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser
+
+bench: .venv/installed profiles.yml  ## Measure, and write docs/benchmarks.md.
+	@$(BIN)/python -m benchmarks
+
+lock: .venv/installed  ## Resolve requirements.txt anew from pyproject.toml.
+	@$(BIN)/uv pip compile --quiet pyproject.toml --group demo --group test --group lint --group bench --group build \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
+
+clean:  ## Stop the sample company and remove all that was made, but for .venv, profiles.yml and secrets.
+	@if [ -x $(BIN)/demo ]; then $(BIN)/demo clean; fi
+	@rm -rf target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal
+
+profiles.yml:
+	@cp profiles.yml.example profiles.yml
+
+# The environment is made again whenever the lock changes; the marker is written last, so that an
+# installation that broke off is not taken for a whole one.
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Waterworks needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@echo "Installing the locked dependencies into .venv …"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip sync --quiet --require-hashes requirements.txt
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch .venv/installed

@@ -1,0 +1,131 @@
+-- From the first of January of the first year with data to the last day of the year after the last.
+with
+
+orders as (
+
+    select ordered_on from {{ ref('stg_shop__order') }}
+
+),
+
+payments as (
+
+    select {{ business_date('created_at') }} as paid_on from {{ ref('stg_payments__payment') }}
+
+),
+
+refunds as (
+
+    select {{ business_date('created_at') }} as refunded_on from {{ ref('stg_payments__refund') }}
+
+),
+
+holidays as (
+
+    select * from {{ ref('stg_calendar__holiday') }}
+
+),
+
+extremes as (
+
+    select
+        min(ordered_on) as first_on,
+        max(ordered_on) as last_on
+    from orders
+    union all
+    select
+        min(paid_on) as first_on,
+        max(paid_on) as last_on
+    from payments
+    union all
+    select
+        min(refunded_on) as first_on,
+        max(refunded_on) as last_on
+    from refunds
+
+),
+
+bounds as (
+
+    select
+        cast({{ dbt.date_trunc('year', 'min(first_on)') }} as date) as first_on,
+        cast({{ dbt.dateadd('year', 2, dbt.date_trunc('year', 'max(last_on)')) }} as date) as end_on
+    from extremes
+
+),
+
+numbers as (
+
+    {{ dbt.generate_series(16384) }}
+
+),
+
+spine as (
+
+    select cast({{ dbt.dateadd('day', 'cast(numbers.generated_number - 1 as integer)', 'bounds.first_on') }} as date) as date_on
+    from numbers
+    cross join bounds
+    where {{ dbt.dateadd('day', 'cast(numbers.generated_number - 1 as integer)', 'bounds.first_on') }} < bounds.end_on
+
+),
+
+described as (
+
+    select
+        -- keys
+        {{ date_id('spine.date_on') }} as date_id,
+
+        -- attributes
+        spine.date_on as date,
+        cast(extract(year from spine.date_on) as integer) as year,
+        cast(extract(quarter from spine.date_on) as integer) as quarter,
+        cast(extract(month from spine.date_on) as integer) as month,
+        cast(extract(week from spine.date_on) as integer) as week,
+        cast(extract(isodow from spine.date_on) as integer) as day_of_week,
+        holidays.holiday_name
+    from spine
+    left join holidays
+        on spine.date_on = holidays.holiday_on
+
+),
+
+named as (
+
+    select
+        date_id,
+        date,
+        year,
+        quarter,
+        month,
+        week,
+        day_of_week,
+        case day_of_week
+            when 1 then 'Monday'
+            when 2 then 'Tuesday'
+            when 3 then 'Wednesday'
+            when 4 then 'Thursday'
+            when 5 then 'Friday'
+            when 6 then 'Saturday'
+            when 7 then 'Sunday'
+        end as day_name,
+        case month
+            when 1 then 'January'
+            when 2 then 'February'
+            when 3 then 'March'
+            when 4 then 'April'
+            when 5 then 'May'
+            when 6 then 'June'
+            when 7 then 'July'
+            when 8 then 'August'
+            when 9 then 'September'
+            when 10 then 'October'
+            when 11 then 'November'
+            when 12 then 'December'
+        end as month_name,
+        day_of_week >= 6 as is_weekend,
+        holiday_name is not null as is_holiday,
+        holiday_name
+    from described
+
+)
+
+select * from named

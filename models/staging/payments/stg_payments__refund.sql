@@ -1,0 +1,43 @@
+with
+
+source as (
+
+    select * from {{ source('payments', 'refunds') }}
+    where {{ in_complete_load('payments') }}
+
+),
+
+latest as (
+
+    {{ latest_version('source', key='id', cursor='updated_at', deletes=false) }}
+
+),
+
+unpacked as (
+
+    select
+        -- keys
+        id as refund_id,
+        {{ json_text('record', ['payment', 'id']) }} as payment_id,
+        {{ dbt.safe_cast(json_text('record', ['order', 'id']), 'bigint') }} as order_id,
+
+        -- attributes
+        {{ json_text('record', ['reason']) }} as refund_reason,
+        {{ json_text('record', ['status']) }} as refund_status,
+        {{ json_text('record', ['amount', 'currency']) }} as currency,
+        record,
+
+        -- measures
+        {{ dbt.safe_cast(json_text('record', ['amount', 'value']), 'decimal(18, 2)') }} as amount,
+
+        -- times
+        cast({{ json_text('record', ['created_at']) }} as timestamptz) as created_at,
+        updated_at,
+
+        -- lineage
+        last_load_id as _dlt_load_id
+    from latest
+
+)
+
+select * from unpacked

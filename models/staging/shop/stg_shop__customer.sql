@@ -1,0 +1,42 @@
+with
+
+source as (
+
+    select * from {{ source('shop', 'customers') }}
+    where {{ in_complete_load('shop') }}
+
+),
+
+latest as (
+
+    {{ latest_version('source', key='id', cursor='updated_at') }}
+
+),
+
+cleaned as (
+
+    select
+        -- keys
+        id as customer_id,
+
+        -- attributes
+        {{ clean_text('full_name') }} as full_name,
+        lower({{ clean_text('email') }}) as email,
+        {{ clean_text('phone') }} as phone,
+        {{ clean_text('city') }} as city,
+        {{ clean_text('segment') }} as segment,
+        last_deleted_at is not null as is_deleted,
+
+        -- times
+        created_at,
+        updated_at,
+        last_deleted_at as deleted_at,
+        coalesce(last_deleted_at, updated_at) as changed_at,
+
+        -- lineage
+        last_load_id as _dlt_load_id
+    from latest
+
+)
+
+select * from cleaned

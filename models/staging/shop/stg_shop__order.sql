@@ -1,0 +1,41 @@
+with
+
+source as (
+
+    select * from {{ source('shop', 'orders') }}
+    where {{ in_complete_load('shop') }}
+
+),
+
+latest as (
+
+    {{ latest_version('source', key='id', cursor='updated_at') }}
+
+),
+
+cleaned as (
+
+    select
+        -- keys
+        id as order_id,
+        customer_id,
+        store_id,
+
+        -- attributes
+        channel,
+        status as order_status,
+        last_deleted_at is not null as is_deleted,
+
+        -- times
+        ordered_at,
+        {{ business_date('ordered_at') }} as ordered_on,
+        updated_at,
+        last_deleted_at as deleted_at,
+
+        -- lineage
+        last_load_id as _dlt_load_id
+    from latest
+
+)
+
+select * from cleaned

@@ -1,0 +1,46 @@
+with
+
+source as (
+
+    select * from {{ source('shop', 'order_items') }}
+    where {{ in_complete_load('shop') }}
+
+),
+
+latest as (
+
+    {{ latest_version('source', key='id', cursor='updated_at') }}
+
+),
+
+cleaned as (
+
+    select
+        -- keys
+        id as order_item_id,
+        order_id,
+        product_id,
+
+        -- attributes
+        cast(line_number as integer) as line_number,
+        unit_price is null as is_amount_missing,
+        last_deleted_at is not null as is_deleted,
+
+        -- measures
+        cast(quantity as integer) as quantity,
+        unit_price,
+        cast(quantity * unit_price as decimal(18, 2)) as gross_amount,
+        cast(discount_amount as decimal(18, 2)) as discount_amount,
+        cast(quantity * unit_price - discount_amount as decimal(18, 2)) as net_amount,
+
+        -- times
+        updated_at,
+        last_deleted_at as deleted_at,
+
+        -- lineage
+        last_load_id as _dlt_load_id
+    from latest
+
+)
+
+select * from cleaned

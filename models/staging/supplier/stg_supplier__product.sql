@@ -1,0 +1,116 @@
+-- The supplier says nothing of when a product changed: every file is the whole catalogue of a day.
+-- So a product's last change is the first file of the unbroken run of files that say the same of it.
+with
+
+source as (
+
+    select * from {{ source('supplier', 'catalogue') }}
+    where {{ in_complete_load('supplier') }}
+
+),
+
+category_spellings as (
+
+    select * from {{ ref('category_spellings') }}
+
+),
+
+-- A file that the supplier mended and sent again counts as it came last.
+files as (
+
+    select
+        file_date,
+        max(_dlt_load_id) as _dlt_load_id
+    from source
+    group by file_date
+
+),
+
+ordered_files as (
+
+    select
+        *,
+        lag(file_date) over (order by file_date) as previous_file_date,
+        lead(file_date) over (order by file_date) as next_file_date
+    from files
+
+),
+
+listings as (
+
+    select
+        source.*,
+        ordered_files.previous_file_date,
+        ordered_files.next_file_date,
+        row_number() over (
+            partition by source.sku, source.file_date order by source.line_number desc
+        ) as listing_rank
+    from source
+    inner join ordered_files
+        on source.file_date = ordered_files.file_date
+        and source._dlt_load_id = ordered_files._dlt_load_id
+
+),
+
+compared as (
+
+    select
+        *,
+        coalesce(lag(file_date) over (partition by sku order by file_date) = previous_file_date, false)
+        and lag(product_name) over (partition by sku order by file_date) is not distinct from product_name
+        and lag(brand) over (partition by sku order by file_date) is not distinct from brand
+        and lag(category) over (partition by sku order by file_date) is not distinct from category
+        and lag(unit_cost) over (partition by sku order by file_date) is not distinct from unit_cost
+        and lag(pack_size) over (partition by sku order by file_date) is not distinct from pack_size
+            as is_unchanged,
+        row_number() over (partition by sku order by file_date desc) as recency
+    from listings
+    where listing_rank = 1
+
+),
+
+changes as (
+
+    select
+        sku,
+        max(file_date) as changed_on
+    from compared
+    where not is_unchanged
+    group by sku
+
+),
+
+cleaned as (
+
+    select
+        -- keys
+        compared.sku,
+
+        -- attributes
+        {{ clean_text('compared.product_name') }} as product_name,
+        {{ clean_text('compared.brand') }} as brand,
+        {{ clean_text('compared.category') }} as category_as_written,
+        category_spellings.category,
+        {{ dbt.safe_cast(clean_text('compared.pack_size'), 'integer') }} as pack_size,
+        compared.next_file_date is null as is_listed,
+
+        -- measures
+        {{ dbt.safe_cast(clean_text('compared.unit_cost'), 'decimal(12, 2)') }} as unit_cost,
+
+        -- times
+        changes.changed_on,
+        compared.next_file_date as delisted_on,
+        {{ business_midnight('coalesce(compared.next_file_date, changes.changed_on)') }} as changed_at,
+
+        -- lineage
+        compared._dlt_load_id
+    from compared
+    inner join changes
+        on compared.sku = changes.sku
+    left join category_spellings
+        on lower({{ clean_text('compared.category') }}) = category_spellings.spelling
+    where compared.recency = 1
+
+)
+
+select * from cleaned

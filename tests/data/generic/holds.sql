@@ -1,0 +1,8 @@
+{#
+  An expression holds for every row: gives the rows for which it is false. Unknown (null) passes, as it
+  does in a check constraint, so say `is not null` where that is meant.
+#}
+{% test holds(model, expression) %}
+    select * from {{ model }}
+    where not ({{ expression }})
+{% endtest %}
