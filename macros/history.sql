@@ -23,5 +23,7 @@
             dbt_valid_to as valid_to,
             dbt_valid_to = {{ end_of_time() }} as is_current
         from {{ snapshot }}
+        -- A change that the source dates no later than the version before it replaces that version.
+        where dbt_valid_from < dbt_valid_to
     ) as versions
 {%- endmacro %}

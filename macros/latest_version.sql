@@ -1,6 +1,7 @@
 {#
   One row per key of a raw log: the last that the source said of it, its columns as they are, plus
     last_deleted_at  when the key was noticed to be gone from the source; null while it is there
+    last_changed_at  the latest change or deletion that any of its rows tells of; never goes back in time
     last_load_id     the last load that said anything of the key
 
   What was loaded last wins, not what claims the later `updated_at`: a long transaction commits after
@@ -15,6 +16,9 @@
     select * from (
         select
             *,
+            max({% if deletes %}coalesce(_deleted_at, {{ cursor }}){% else %}{{ cursor }}{% endif %}) over (
+                partition by {{ key }}
+            ) as last_changed_at,
             max(_dlt_load_id) over (partition by {{ key }}) as last_load_id,
             {% if deletes -%}
             first_value(_deleted_at) over (

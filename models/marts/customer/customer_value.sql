@@ -36,14 +36,22 @@ totals as (
 
 ),
 
-measured as (
+dated as (
 
     select
         totals.*,
-        last_day.as_of_on,
-        cast({{ dbt.datediff('totals.last_ordered_on', 'last_day.as_of_on', 'day') }} as integer) as recency_days
+        last_day.as_of_on
     from totals
     cross join last_day
+
+),
+
+measured as (
+
+    select
+        *,
+        cast({{ dbt.datediff('last_ordered_on', 'as_of_on', 'day') }} as integer) as recency_days
+    from dated
 
 ),
 
@@ -64,7 +72,7 @@ ranked as (
         measured.refunded_amount,
         cast(measured.revenue - measured.refunded_amount as decimal(18, 2)) as lifetime_value,
         measured.recency_days,
-        cast(ntile(5) over (order by measured.recency_days desc, measured.customer_id) as integer) as recency_quintile,
+        cast(ntile(5) over (order by measured.recency_days desc, measured.customer_id asc) as integer) as recency_quintile,
         cast(ntile(5) over (order by measured.orders, measured.customer_id) as integer) as frequency_quintile,
         cast(ntile(5) over (order by measured.revenue, measured.customer_id) as integer) as monetary_quintile,
 

@@ -31,8 +31,8 @@ ranked as (
 
     select
         *,
-        row_number() over (partition by month_on order by revenue desc, product_id) as revenue_rank,
-        row_number() over (partition by month_on order by units desc, product_id) as units_rank
+        row_number() over (partition by month_on order by revenue desc, product_id asc) as revenue_rank,
+        row_number() over (partition by month_on order by units desc, product_id asc) as units_rank
     from monthly
 
 ),

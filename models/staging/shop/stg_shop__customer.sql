@@ -31,7 +31,7 @@ cleaned as (
         created_at,
         updated_at,
         last_deleted_at as deleted_at,
-        coalesce(last_deleted_at, updated_at) as changed_at,
+        last_changed_at as changed_at,
 
         -- lineage
         last_load_id as _dlt_load_id

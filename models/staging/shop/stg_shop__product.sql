@@ -39,7 +39,7 @@ cleaned as (
         latest.created_at,
         latest.updated_at,
         latest.last_deleted_at as deleted_at,
-        coalesce(latest.last_deleted_at, latest.updated_at) as changed_at,
+        latest.last_changed_at as changed_at,
 
         -- lineage
         latest.last_load_id as _dlt_load_id

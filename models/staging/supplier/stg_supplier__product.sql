@@ -42,6 +42,12 @@ listings as (
         source.*,
         ordered_files.previous_file_date,
         ordered_files.next_file_date,
+        -- The file's own delimiter: it can't stand in a field.
+        coalesce(source.product_name, '')
+        || '|' || coalesce(source.brand, '')
+        || '|' || coalesce(source.category, '')
+        || '|' || coalesce(source.unit_cost, '')
+        || '|' || coalesce(source.pack_size, '') as content,
         row_number() over (
             partition by source.sku, source.file_date order by source.line_number desc
         ) as listing_rank
@@ -56,13 +62,8 @@ compared as (
 
     select
         *,
-        coalesce(lag(file_date) over (partition by sku order by file_date) = previous_file_date, false)
-        and lag(product_name) over (partition by sku order by file_date) is not distinct from product_name
-        and lag(brand) over (partition by sku order by file_date) is not distinct from brand
-        and lag(category) over (partition by sku order by file_date) is not distinct from category
-        and lag(unit_cost) over (partition by sku order by file_date) is not distinct from unit_cost
-        and lag(pack_size) over (partition by sku order by file_date) is not distinct from pack_size
-            as is_unchanged,
+        lag(file_date) over (partition by sku order by file_date) as previous_listing_date,
+        lag(content) over (partition by sku order by file_date) as previous_content,
         row_number() over (partition by sku order by file_date desc) as recency
     from listings
     where listing_rank = 1
@@ -75,7 +76,10 @@ changes as (
         sku,
         max(file_date) as changed_on
     from compared
-    where not is_unchanged
+    where
+        previous_listing_date is null
+        or previous_listing_date <> previous_file_date
+        or previous_content <> content
     group by sku
 
 ),

@@ -1,18 +1,12 @@
 {#
-  The snapshot's current version of each member is what staging says now. It fails where a source
-  changed a row without a later `updated_at`, which a snapshot by timestamp does not see, and where a
-  key left staging without the mark of a deletion, which raw, being append-only, can't do by itself.
-  Gives the members that differ.
+  The snapshot's current version of each member is what its relation says now, and no member had to be
+  marked deleted by dbt: deletions arrive as marked rows, so a key that is gone from staging altogether
+  means that raw, which is append-only, lost rows. Gives the members that differ.
 
-  with: the relation that the snapshot reads.   key: the natural key.
+  with: the relation that the snapshot reads.   key: the natural key.   columns: those whose change makes a version.
 #}
-{% test current_version_agrees(model, with, key) %}
-    {%- set columns = adapter.get_columns_in_relation(with) | map(attribute='name')
-        | reject('in', [key, '_dlt_load_id']) | list %}
-    select
-        coalesce(said.{{ key }}, kept.{{ key }}) as {{ key }},
-        said.changed_at as said_changed_at,
-        kept.changed_at as kept_changed_at
+{% test current_version_agrees(model, with, key, columns) %}
+    select coalesce(said.{{ key }}, kept.{{ key }}) as {{ key }}
     from (select * from {{ with }}) as said
     full outer join (
         select * from {{ model }}

@@ -1,0 +1,124 @@
+"""What the suites share: a warehouse in a folder of its own, fed by a sample company of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import ingestion
+from demo.servers import Systems
+
+PROJECT = Path(__file__).parent.parent
+STAR = ("dim_customer", "dim_product", "dim_store", "dim_date", "fact_sales", "fact_payment")
+MARTS = (
+    "daily_revenue", "monthly_sales", "payment_reconciliation", "top_products", "sales_outliers", "customer_value",
+)  # fmt: skip
+
+
+class Works:
+    """A whole Waterworks in one folder: the company's servers, the landing, the warehouse, dbt.
+
+    Everything runs in this process, through the same functions as the commands; only the places differ.
+    """
+
+    def __init__(self, folder: Path, systems: Systems):
+        self.folder = folder
+        self.systems = systems
+        self.path = folder / "warehouse.duckdb"
+        self.environment = {
+            **systems.settings(),
+            "WAREHOUSE_PATH": str(self.path),
+            "PIPELINES_DIR": str(folder / "pipelines"),
+            "DBT_PROFILES_DIR": str(self._profiles()),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+
+    def _profiles(self) -> Path:
+        """The profile as a newcomer gets it, not the developer's own."""
+        profiles = self.folder / "profiles"
+        profiles.mkdir(exist_ok=True, parents=True)
+        (profiles / "profiles.yml").write_text((PROJECT / "profiles.yml.example").read_text())
+        return profiles
+
+    def ingest(self, **options: Any) -> dict[str, int]:
+        """Load all sources; gives rows landed by `source.table`. Fails when a source does."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (self.environment | self.systems.settings()).items():
+                patch.setenv(name, value)
+            reports = ingestion.run(**options)
+        assert [report.error for report in reports if not report.ok] == []
+        return {f"{report.source}.{table}": rows for report in reports for table, rows in report.tables.items()}
+
+    def dbt(self, *command: str) -> Any:
+        """Run a dbt command; gives dbt's result, whatever it is."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.chdir(PROJECT)
+            result = dbtRunner().invoke(["--quiet", *command])
+        DuckDBConnectionManager.close_all_connections()
+        assert result.exception is None, result.exception
+        return result
+
+    def build(self, *options: str) -> None:
+        """`dbt build`; every model must be built and every test must pass, without a warning."""
+        result = self.dbt("build", *options)
+        assert bad(result) == {}
+
+    def query(self, sql: str) -> list[tuple]:
+        """Rows of a query on the warehouse."""
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def execute(self, sql: str) -> None:
+        """Change the warehouse behind everybody's back."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(sql)
+
+    def tables(self) -> dict[str, list[tuple]]:
+        """All rows of the star and of the marts, in an order that does not depend on how they came."""
+        schemas = {**dict.fromkeys(STAR, "core"), **dict.fromkeys(MARTS, "marts")}
+        return {name: sorted(self.query(f"from {schema}.{name}"), key=repr) for name, schema in schemas.items()}
+
+
+def bad(result: Any) -> dict[str, str]:
+    """What a dbt command did not end well for: name and message."""
+    return {
+        node.node.name: f"{node.status}: {node.message}"
+        for node in result.result or []
+        if node.status not in ("success", "pass", "no-op")
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own settings must not reach the tests, nor the tests a developer's systems."""
+    for name in [name for name in os.environ if name.startswith(("SOURCES__", "DBT_", "DEMO_", "WAREHOUSE_"))]:
+        del os.environ[name]
+    yield
+
+
+@pytest.fixture(scope="module")
+def make_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Makes Waterworks with a company of so many days; stops their servers at the end of the module."""
+    made: list[Systems] = []
+
+    def make(days: int, scale: float = 0.05, seed: int = 1) -> Works:
+        folder = tmp_path_factory.mktemp("works")
+        systems = Systems(folder / "company")
+        made.append(systems)
+        systems.start(days=days, scale=scale, seed=seed)
+        return Works(folder, systems)
+
+    yield make
+    for systems in made:
+        systems.clean()

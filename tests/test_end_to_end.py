@@ -1,0 +1,266 @@
+"""The promises, from real servers to marts: what is right after days of loading, in whatever order it was loaded."""
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import MARTS, STAR, Works, bad
+
+HISTORY, DAYS = 10, 5
+
+
+@pytest.fixture(scope="module")
+def daily(make_works: Any) -> Works:
+    """A company that was loaded after its first days, and then after each of five more."""
+    works = make_works(HISTORY)
+    works.ingest()
+    works.build()
+    for _ in range(DAYS):
+        works.systems.live(1)
+        works.ingest()
+        works.build()
+    return works
+
+
+@pytest.fixture(scope="module")
+def at_once(make_works: Any) -> Works:
+    """The same company and the same first load, but the five days came with one load at the end."""
+    works = make_works(HISTORY)
+    works.ingest()
+    works.build()
+    works.systems.live(DAYS)
+    works.ingest()
+    works.build()
+    return works
+
+
+@pytest.fixture(params=["daily", "at_once"])
+def works(request: pytest.FixtureRequest) -> Works:
+    return request.getfixturevalue(request.param)
+
+
+def test_revenue_is_what_the_company_says_it_sold(works: Works):
+    sold = {
+        (row["business_date"], row["store_id"], row["channel"]): (
+            row["net_amount"], row["orders"], row["units"], row["lines_without_price"],
+        )
+        for row in works.systems.company.truth().sales.to_pylist()
+    }  # fmt: skip
+    said = {
+        row[:3]: row[3:]
+        for row in works.query(
+            "select date, store_id, channel, revenue, orders, units, lines_without_amount from marts.daily_revenue"
+        )
+    }
+    assert len(sold) > 100
+    assert said == sold
+
+
+def test_payments_and_refunds_are_what_the_company_was_paid_and_paid_back(works: Works):
+    truth = works.systems.company.truth()
+    for table, kind, status in (
+        (truth.payments, "payment", "captured"),
+        (truth.refunds, "refund", "succeeded"),
+    ):
+        moved = {row["business_date"]: row["amount"] for row in table.to_pylist()}
+        said = works.query(
+            f"""
+            select occurred_on, sum(amount) from core.fact_payment
+            where transaction_type = '{kind}' and transaction_status = '{status}' group by all
+            """
+        )
+        assert moved and dict(said) == moved
+
+
+def test_every_difference_between_sold_and_paid_is_explained(works: Works):
+    """The shop lost a price, or the order is gone: nothing else differs in a company whose provider makes no mistakes."""
+    assert works.query("select * from marts.payment_reconciliation where unexplained_amount <> 0") == []
+    assert works.query("select sum(missing_amount) > 0, sum(unmatched_amount) > 0 from marts.payment_reconciliation") == [
+        (True, True)
+    ]
+
+
+def test_again_is_the_same(works: Works):
+    before = works.tables()
+    landed = works.ingest()
+    works.build()
+    assert set(landed.values()) == {0}
+    assert works.tables() == before
+
+
+def test_incremental_facts_equal_a_rebuild_from_raw(works: Works):
+    before = works.tables()
+    works.build("--full-refresh", "--select", "marts", "--exclude", "resource_type:snapshot")
+    assert works.tables() == before
+
+
+def _difference(one: Works, other: Works, sql: str) -> list[tuple]:
+    """Rows that one has and the other has not, either way."""
+    rows, others = set(one.query(sql)), set(other.query(sql))
+    return sorted(rows ^ others, key=repr)
+
+
+VERSION_KEYS = "customer_key, product_key, store_key, _dlt_load_id"
+
+
+def test_loading_daily_or_at_once_gives_the_same_facts(daily: Works, at_once: Works):
+    """All but the keys of versions, as one load at the end can't see the versions in between."""
+    assert _difference(daily, at_once, f"select * exclude ({VERSION_KEYS}) from core.fact_sales") == []
+    assert _difference(daily, at_once, "select * exclude (customer_key, store_key, _dlt_load_id) from core.fact_payment") == []
+
+
+@pytest.mark.parametrize("entity", ["customer", "product", "store"])
+def test_loading_daily_or_at_once_gives_the_same_dimensions(daily: Works, at_once: Works, entity: str):
+    """Members that were not deleted are now the same; those with at most one change have the same history and facts.
+
+    A deletion is dated by when it was noticed, which differs here by design.
+    """
+    gone = f"select {entity}_id from core.dim_{entity} where is_deleted"
+    skipped = {row[0] for works in (daily, at_once) for row in works.query(gone)}
+    changed = {
+        row[0]
+        for works in (daily, at_once)
+        for row in works.query(f"select {entity}_id from core.dim_{entity} group by all having count(*) > 2")
+    }
+    now = [r for r in _difference(daily, at_once, f"select {entity}_id, * from core.dim_{entity} where is_current") if r[0] not in skipped]
+    assert [row for row in now if row[0] not in changed] == []
+    history = _difference(daily, at_once, f"select {entity}_id, * from core.dim_{entity}")
+    assert [row for row in history if row[0] not in skipped | changed] == []
+    facts = _difference(daily, at_once, f"select {entity}_id, order_item_id, {entity}_key from core.fact_sales")
+    assert [row for row in facts if row[0] not in skipped | changed] == []
+
+
+def test_daily_loads_see_history_grow(daily: Works):
+    """Otherwise the comparison above would compare nothing."""
+    for entity in ("customer", "product"):
+        assert daily.query(f"select count(*) > count(distinct {entity}_id) from core.dim_{entity}") == [(True,)]
+
+
+def test_no_gap_no_overlap_one_current(works: Works):
+    for entity in ("customer", "product", "store"):
+        pairs = works.query(
+            f"""
+            select a.{entity}_id from core.dim_{entity} as a, core.dim_{entity} as b
+            where a.{entity}_id = b.{entity}_id and a.{entity}_key <> b.{entity}_key
+                and a.valid_from < b.valid_to and b.valid_from < a.valid_to
+            """
+        )
+        assert pairs == []
+        covered = works.query(
+            f"""
+            select {entity}_id from core.dim_{entity} group by all
+            having sum(epoch_us(valid_to) - epoch_us(valid_from))
+                <> epoch_us(timestamptz '9999-12-31 00:00:00+00') - epoch_us(timestamptz '1900-01-01 00:00:00+00')
+                or count(*) filter (where is_current) <> 1
+            """
+        )
+        assert covered == []
+
+
+def test_every_fact_has_the_version_valid_when_it_happened(works: Works):
+    for fact, instant, entities in (
+        ("fact_sales", "ordered_at", ("customer", "product", "store")),
+        ("fact_payment", "occurred_at", ("customer", "store")),
+    ):
+        for entity in entities:
+            ((all_rows, joined, valid),) = works.query(
+                f"""
+                select
+                    count(*),
+                    count(d.{entity}_key),
+                    count(*) filter (where f.{instant} >= d.valid_from and f.{instant} < d.valid_to
+                        and (d.{entity}_id = f.{entity}_id or d.{entity}_key = '-1'))
+                from core.{fact} as f left join core.dim_{entity} as d using ({entity}_key)
+                """
+            )
+            assert all_rows == joined == valid > 0
+        assert works.query(f"select count(*) from core.{fact} anti join core.dim_date using (date_id)") == [(0,)]
+
+
+def test_what_was_planted_comes_out_right(daily: Works):
+    """Late rows are there, deleted orders are gone, a late customer's order found its customer, no price was invented."""
+    planted = daily.systems.company.truth().planted
+    ids = {name: {row["id"] for row in table.to_pylist()} if "id" in table.column_names else set() for name, table in planted.items()}
+    orders = {row[0] for row in daily.query("select distinct order_id from core.fact_sales")}
+    deleted = {row["order_id"] for row in planted["deleted_orders"].to_pylist()}
+    late = {row["order_id"] for row in planted["late_orders"].to_pylist()} - deleted
+    assert deleted and late
+    assert deleted & orders == set()
+    assert late <= orders
+    assert ids is not None
+
+
+def test_late_customers_are_mended(daily: Works):
+    """An order can come a day before its customer: it carries the unknown member until then."""
+    assert daily.query(
+        """
+        select count(*) from core.fact_sales
+        where customer_key = '-1' and customer_id in (select customer_id from core.dim_customer)
+        """
+    ) == [(0,)]
+
+
+def test_missing_amounts_are_not_invented(works: Works):
+    planted = works.systems.company.truth().planted["lines_without_price"]
+    missing = {row["order_item_id"] for row in planted.to_pylist()}
+    said = works.query("select order_item_id, unit_price, gross_amount, net_amount from core.fact_sales where is_amount_missing")
+    assert said and {row[0] for row in said} <= missing
+    assert {row[1:] for row in said} == {(None, None, None)}
+
+
+def test_text_is_clean(works: Works):
+    assert works.query("select email from core.dim_customer where email <> lower(trim(email))") == []
+    assert works.query("select count(*) > 0 from core.dim_customer where full_name = 'Unknown' and customer_id > 0") == [(True,)]
+    categories = {row[0] for row in works.query("select distinct category from core.dim_product")}
+    from demo.words import CATEGORY_SPELLINGS
+
+    assert categories == {*CATEGORY_SPELLINGS, "Unknown"}
+
+
+@pytest.mark.parametrize(
+    ("error", "test"),
+    [
+        ("update core.fact_sales set quantity = -quantity where order_item_id = {line}", "fact_sales__quantity_is_positive"),
+        ("update core.fact_sales set net_amount = net_amount + 0.01 where order_item_id = {line}", "fact_sales__amounts_add_up"),
+        ("update core.fact_sales set product_key = 'orphan' where order_item_id = {line}", "relationships_fact_sales_product_key"),
+        ("insert into core.fact_sales from core.fact_sales where order_item_id = {line}", "primary_key_fact_sales_order_item_id"),
+        ("update core.fact_sales set order_status = 'deleted' where order_item_id = {line}", "accepted_values_fact_sales_order_status"),
+        ("update core.dim_customer set valid_to = '2020-01-01' where customer_id = 1", "valid_ranges_dim_customer_customer_id"),
+        ("delete from raw_shop.customers where id = 1", "current_version_agrees_snap_customer"),
+        ("insert into raw_shop.products select * replace ('Gadgetry' as category) from raw_shop.products where id = 1 limit 1",
+         "stg_shop__product__every_spelling_is_mapped"),
+    ],
+)  # fmt: skip
+def test_planted_errors_are_caught(daily: Works, tmp_path: Path, error: str, test: str):
+    """Each error is planted into a copy of the warehouse; the dbt test that is there for it, and named here, fails."""
+    copy = Works(tmp_path, daily.systems)
+    shutil.copy(daily.path, copy.path)
+    ((line,),) = copy.query("select min(order_item_id) from core.fact_sales where not is_amount_missing")
+    copy.execute(error.format(line=line))
+    failed = bad(copy.dbt("test", "--select", f"{test}*"))
+    assert any(name.startswith(test) for name in failed), failed
+
+
+def test_sums_stay_exact(works: Works):
+    """Money is decimal from the source to the marts."""
+    types = {
+        row[0]
+        for row in works.query(
+            """
+            select distinct data_type from information_schema.columns
+            where table_schema in ('core', 'marts') and regexp_matches(column_name, '(amount|price|cost|revenue|value)$')
+            """
+        )
+    }
+    assert types and all(kind.startswith("DECIMAL") for kind in types)
+    ((total,),) = works.query("select sum(revenue) from marts.daily_revenue")
+    assert total == sum((row["net_amount"] for row in works.systems.company.truth().sales.to_pylist()), Decimal(0))
+
+
+def test_all_tables_have_rows(works: Works):
+    tables = works.tables()
+    assert set(tables) == {*STAR, *MARTS}
+    assert all(tables.values())
