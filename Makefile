@@ -1,7 +1,6 @@
 # Waterworks. `make help` lists what there is; everything else needs nothing but Python and make.
 PYTHON ?= python3
 DAYS ?= 0
-SCALE ?= 1
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 # The interpreter of the environment goes first, for the commands that start each other.
@@ -15,7 +14,7 @@ help:  ## Say what there is.
 	@echo "  DAYS=3 SCALE=10 after 'make run' let the company live on, and make it larger."
 
 run: .venv/installed profiles.yml  ## Start the sample company, load it, build and document the warehouse.
-	@$(BIN)/demo run --live $(DAYS) --scale $(SCALE)
+	@$(BIN)/demo run --live $(DAYS) $(if $(SCALE),--scale $(SCALE))
 
 test: .venv/installed profiles.yml  ## Run all tests, on real servers that they start themselves.
 	@$(BIN)/pytest
@@ -49,6 +48,6 @@ profiles.yml:
 	@echo "Installing the locked dependencies into .venv …"
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch .venv/installed

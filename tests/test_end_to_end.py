@@ -65,7 +65,7 @@ def test_payments_and_refunds_are_what_the_company_was_paid_and_paid_back(works:
         (truth.payments, "payment", "captured"),
         (truth.refunds, "refund", "succeeded"),
     ):
-        moved = {row["business_date"]: row["amount"] for row in table.to_pylist()}
+        moved = {row["date"]: row["amount"] for row in table.to_pylist()}
         said = works.query(
             f"""
             select occurred_on, sum(amount) from core.fact_payment
@@ -78,9 +78,9 @@ def test_payments_and_refunds_are_what_the_company_was_paid_and_paid_back(works:
 def test_every_difference_between_sold_and_paid_is_explained(works: Works):
     """The shop lost a price, or the order is gone: nothing else differs in a company whose provider makes no mistakes."""
     assert works.query("select * from marts.payment_reconciliation where unexplained_amount <> 0") == []
-    assert works.query("select sum(missing_amount) > 0, sum(unmatched_amount) > 0 from marts.payment_reconciliation") == [
-        (True, True)
-    ]
+    assert works.query(
+        "select sum(missing_amount) > 0, sum(unmatched_amount) > 0 from marts.payment_reconciliation"
+    ) == [(True, True)]
 
 
 def test_again_is_the_same(works: Works):
@@ -109,7 +109,10 @@ VERSION_KEYS = "customer_key, product_key, store_key, _dlt_load_id"
 def test_loading_daily_or_at_once_gives_the_same_facts(daily: Works, at_once: Works):
     """All but the keys of versions, as one load at the end can't see the versions in between."""
     assert _difference(daily, at_once, f"select * exclude ({VERSION_KEYS}) from core.fact_sales") == []
-    assert _difference(daily, at_once, "select * exclude (customer_key, store_key, _dlt_load_id) from core.fact_payment") == []
+    assert (
+        _difference(daily, at_once, "select * exclude (customer_key, store_key, _dlt_load_id) from core.fact_payment")
+        == []
+    )
 
 
 @pytest.mark.parametrize("entity", ["customer", "product", "store"])
@@ -120,12 +123,19 @@ def test_loading_daily_or_at_once_gives_the_same_dimensions(daily: Works, at_onc
     """
     gone = f"select {entity}_id from core.dim_{entity} where is_deleted"
     skipped = {row[0] for works in (daily, at_once) for row in works.query(gone)}
+    if entity == "customer":
+        # The password is not in the warehouse, but it moves `updated_at`, by which a later change is dated.
+        skipped |= {row["customer_id"] for row in daily.systems.company.truth().planted["password_changes"].to_pylist()}
     changed = {
         row[0]
         for works in (daily, at_once)
         for row in works.query(f"select {entity}_id from core.dim_{entity} group by all having count(*) > 2")
     }
-    now = [r for r in _difference(daily, at_once, f"select {entity}_id, * from core.dim_{entity} where is_current") if r[0] not in skipped]
+    now = [
+        r
+        for r in _difference(daily, at_once, f"select {entity}_id, * from core.dim_{entity} where is_current")
+        if r[0] not in skipped
+    ]
     assert [row for row in now if row[0] not in changed] == []
     history = _difference(daily, at_once, f"select {entity}_id, * from core.dim_{entity}")
     assert [row for row in history if row[0] not in skipped | changed] == []
@@ -181,16 +191,15 @@ def test_every_fact_has_the_version_valid_when_it_happened(works: Works):
 
 
 def test_what_was_planted_comes_out_right(daily: Works):
-    """Late rows are there, deleted orders are gone, a late customer's order found its customer, no price was invented."""
+    """Orders that committed late are there, deleted ones are gone."""
     planted = daily.systems.company.truth().planted
-    ids = {name: {row["id"] for row in table.to_pylist()} if "id" in table.column_names else set() for name, table in planted.items()}
     orders = {row[0] for row in daily.query("select distinct order_id from core.fact_sales")}
     deleted = {row["order_id"] for row in planted["deleted_orders"].to_pylist()}
     late = {row["order_id"] for row in planted["late_orders"].to_pylist()} - deleted
-    assert deleted and late
+    assert deleted
+    assert late
     assert deleted & orders == set()
     assert late <= orders
-    assert ids is not None
 
 
 def test_late_customers_are_mended(daily: Works):
@@ -206,14 +215,18 @@ def test_late_customers_are_mended(daily: Works):
 def test_missing_amounts_are_not_invented(works: Works):
     planted = works.systems.company.truth().planted["lines_without_price"]
     missing = {row["order_item_id"] for row in planted.to_pylist()}
-    said = works.query("select order_item_id, unit_price, gross_amount, net_amount from core.fact_sales where is_amount_missing")
+    said = works.query(
+        "select order_item_id, unit_price, gross_amount, net_amount from core.fact_sales where is_amount_missing"
+    )
     assert said and {row[0] for row in said} <= missing
     assert {row[1:] for row in said} == {(None, None, None)}
 
 
 def test_text_is_clean(works: Works):
     assert works.query("select email from core.dim_customer where email <> lower(trim(email))") == []
-    assert works.query("select count(*) > 0 from core.dim_customer where full_name = 'Unknown' and customer_id > 0") == [(True,)]
+    assert works.query(
+        "select count(*) > 0 from core.dim_customer where full_name = 'Unknown' and customer_id > 0"
+    ) == [(True,)]
     categories = {row[0] for row in works.query("select distinct category from core.dim_product")}
     from demo.words import CATEGORY_SPELLINGS
 

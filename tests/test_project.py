@@ -68,12 +68,16 @@ def test_everything_is_described(manifest: dict[str, Any]):
         if not column["description"]
     ] == []
     macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "waterworks"]
-    undocumented = [macro["name"] for macro in macros if not (PROJECT / macro["original_file_path"]).read_text().startswith("{#")]
+    undocumented = [
+        macro["name"] for macro in macros if not (PROJECT / macro["original_file_path"]).read_text().startswith("{#")
+    ]
     assert undocumented == []
 
 
 def test_every_model_has_a_primary_key(manifest: dict[str, Any]):
-    tested = {node["attached_node"] for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "primary_key"}
+    tested = {
+        node["attached_node"] for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "primary_key"
+    }
     assert {node["unique_id"] for node in nodes(manifest, "model", "seed")} - tested == set()
 
 

@@ -55,7 +55,7 @@ bounds as (
 
 numbers as (
 
-    {{ dbt.generate_series(16384) }}
+    {{ dbt.generate_series(8192) }}
 
 ),
 
