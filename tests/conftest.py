@@ -93,9 +93,7 @@ class Works:
 def bad(result: Any) -> dict[str, str]:
     """What a dbt command did not end well for: name and message."""
     return {
-        node.node.name: f"{node.status}: {node.message}"
-        for node in result.result or []
-        if node.status not in ("success", "pass", "no-op")
+        node.node.name: f"{node.status}: {node.message}" for node in result.result or [] if node.status not in ("success", "pass", "no-op")
     }
 
 

@@ -46,10 +46,14 @@ matched as (
         coalesce(sold_orders.sold_amount, 0) as sold_amount,
         coalesce(paid_orders.paid_amount, 0) as paid_amount,
         coalesce(paid_orders.refunded_amount, 0) as refunded_amount,
+        coalesce(paid_orders.paid_amount, 0) - coalesce(sold_orders.sold_amount, 0) as difference_amount,
         coalesce(sold_orders.lines_without_amount, 0) as lines_without_amount,
-        case when sold_orders.order_id is null then paid_orders.paid_amount else 0 end as unmatched_amount,
-        case when sold_orders.lines_without_amount > 0 then paid_orders.paid_amount - sold_orders.sold_amount else 0 end
-            as missing_amount
+        case
+            when sold_orders.order_id is null then 'unmatched'
+            when coalesce(paid_orders.paid_amount, 0) = 0 then 'unpaid'
+            when sold_orders.lines_without_amount > 0 then 'missing'
+            else 'unexplained'
+        end as reason
     from sold_orders
     full outer join paid_orders
         on sold_orders.order_id = paid_orders.order_id
@@ -69,11 +73,10 @@ daily as (
         cast(sum(sold_amount) as decimal(18, 2)) as sold_amount,
         cast(sum(paid_amount) as decimal(18, 2)) as paid_amount,
         cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
-        cast(sum(paid_amount) - sum(sold_amount) as decimal(18, 2)) as difference_amount,
-        cast(coalesce(sum(unmatched_amount), 0) as decimal(18, 2)) as unmatched_amount,
-        cast(coalesce(sum(missing_amount), 0) as decimal(18, 2)) as missing_amount,
-        cast(sum(paid_amount) - sum(sold_amount) - coalesce(sum(unmatched_amount), 0) - coalesce(sum(missing_amount), 0) as decimal(18, 2))
-            as unexplained_amount,
+        cast(sum(difference_amount) as decimal(18, 2)) as difference_amount,
+        {%- for reason in ['unmatched', 'unpaid', 'missing', 'unexplained'] %}
+        cast(sum(case when reason = '{{ reason }}' then difference_amount else 0 end) as decimal(18, 2)) as {{ reason }}_amount,
+        {%- endfor %}
         cast(sum(lines_without_amount) as bigint) as lines_without_amount
     from matched
     group by date
