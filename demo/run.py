@@ -5,6 +5,7 @@ One process because every command of dbt and dlt that starts anew pays seconds o
 
 import argparse
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -19,6 +21,7 @@ from rich.table import Table
 from demo.servers import Systems
 
 LAST_DAYS = 7  # of revenue, in the summary
+LOG_WIDTH = 120  # characters
 
 
 def run(systems: Systems, options: argparse.Namespace) -> int:
@@ -27,7 +30,8 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
     Returns 0 when every source was loaded and everything was built and passed its tests, else 1: what could be
     done is done and shown all the same.
     """
-    console = Console(highlight=False)
+    # Without a terminal rich assumes 80 columns and cuts the tables off.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     seconds: dict[str, float] = {}
     ran_before = systems.running
     try:
@@ -102,7 +106,7 @@ def _summary(console: Console, systems: Systems, reports: list[Any], built: Any,
     if built.success:
         with warehouse.connect(read_only=True) as connection:
             console.print(_revenue(connection))
-            console.print(_history(connection))
+            console.print(_history(connection), soft_wrap=True)
     console.print("Time: " + ", ".join(f"{title.lower()} {spent:.1f} s" for title, spent in seconds.items()))
     console.print(
         f"\nWarehouse  {_short(warehouse.path)}\n"
@@ -117,7 +121,7 @@ def _summary(console: Console, systems: Systems, reports: list[Any], built: Any,
 
 
 def _landed(reports: list[Any]) -> Table:
-    table = Table(title="Landed", title_justify="left")
+    table = Table(title="Landed", title_justify="left", box=box.SIMPLE)
     for heading, justify in (("source", "left"), ("table", "left"), ("rows", "right"), ("deleted", "right")):
         table.add_column(heading, justify=justify)
     for report in reports:
@@ -144,9 +148,7 @@ def _outcome(built: Any) -> str:
             passed[kind] += 1
         elif kind:
             failed.append(f"{result.node.name}: {result.status} {result.message or ''}")
-    text = "Built and passed: " + ", ".join(
-        f"{passed[kind]} {kind}" for kind in ("seeds", "snapshots", "models", "tests")
-    )
+    text = "Built and passed: " + ", ".join(f"{passed[kind]} {kind}" for kind in ("seeds", "snapshots", "models", "tests"))
     return text + "".join(f"\n[red]{failure}[/red]" for failure in failed)
 
 
@@ -169,7 +171,7 @@ def _revenue(connection: Any) -> Table:
         """,
         [LAST_DAYS],
     ).fetchall()
-    table = Table(title="Revenue of the last days, NZD", title_justify="left")
+    table = Table(title="Revenue of the last days, NZD", title_justify="left", box=box.SIMPLE)
     for heading in ("date", "day", "stores", "online", "all", "week before", "orders"):
         table.add_column(heading, justify="left" if heading in ("date", "day") else "right")
     for on, day, *amounts, orders in reversed(rows):

@@ -62,30 +62,21 @@ def test_everything_is_described(manifest: dict[str, Any]):
     assert [node["name"] for node in models if not node["description"].startswith("One row per ")] == []
     everything = [*models, *manifest["sources"].values()]
     assert [
-        f"{node['name']}.{column['name']}"
-        for node in everything
-        for column in node["columns"].values()
-        if not column["description"]
+        f"{node['name']}.{column['name']}" for node in everything for column in node["columns"].values() if not column["description"]
     ] == []
     macros = [macro for macro in manifest["macros"].values() if macro["package_name"] == "waterworks"]
-    undocumented = [
-        macro["name"] for macro in macros if not (PROJECT / macro["original_file_path"]).read_text().startswith("{#")
-    ]
+    undocumented = [macro["name"] for macro in macros if not (PROJECT / macro["original_file_path"]).read_text().startswith("{#")]
     assert undocumented == []
 
 
 def test_every_model_has_a_primary_key(manifest: dict[str, Any]):
-    tested = {
-        node["attached_node"] for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "primary_key"
-    }
+    tested = {node["attached_node"] for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "primary_key"}
     assert {node["unique_id"] for node in nodes(manifest, "model", "seed")} - tested == set()
 
 
 def test_marts_have_contracts_and_keys_have_relationships(manifest: dict[str, Any]):
     related = {
-        (node["attached_node"], node["column_name"])
-        for node in nodes(manifest, "test")
-        if node["test_metadata"]["name"] == "relationships"
+        (node["attached_node"], node["column_name"]) for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "relationships"
     }
     for model in nodes(manifest, "model"):
         if layer(manifest, model["unique_id"]) in ("core", "marts"):
