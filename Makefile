@@ -22,7 +22,7 @@ test: .venv/installed profiles.yml  ## Run all tests, on real servers that they 
 lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff lint models tests/data
+	@$(BIN)/sqlfluff lint models
 
 docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse on http://127.0.0.1:8080.
 	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser

@@ -19,16 +19,17 @@ PROJECT = Path(__file__).parent.parent
 GUIDE = PROJECT / "docs" / "add-a-source.md"
 
 
-class Iss(BaseHTTPRequestHandler):
-    """Knows passes for Wellington only; `passes` is what it foretells."""
+PASSES: list[dict[str, int]] = []  # what the API foretells
 
-    passes: list[dict[str, int]] = []
+
+class Iss(BaseHTTPRequestHandler):
+    """Knows passes for Wellington only."""
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
         place = parse_qs(address.query)
         known = address.path == "/iss-pass.json" and place == {"lat": ["-41.3"], "lon": ["174.8"]}
-        answer = json.dumps({"message": "success", "response": self.passes} if known else {"message": "failure"}).encode()
+        answer = json.dumps({"message": "success", "response": PASSES} if known else {"message": "failure"}).encode()
         self.send_response(200 if known else 400)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
@@ -49,9 +50,8 @@ def server() -> Iterator[str]:
 
 def test_the_guide_works(tmp_path: Path, server: str):
     project = tmp_path / "project"
-    shutil.copytree(
-        PROJECT, project, ignore=shutil.ignore_patterns(".git", ".venv", ".demo", "target", "logs", "*.duckdb*", "pipelines", "profiles.yml")
-    )
+    made = (".git", ".venv", ".demo", "bench", "target", "logs", "*.duckdb*", "pipelines", "profiles.yml")
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns(*made))
     shutil.copy(project / "profiles.yml.example", project / "profiles.yml")
     files = re.findall(r"\*\*`([^`]+)`\*\*\n\n```\w+\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     assert len(files) == 4
@@ -66,9 +66,9 @@ def test_the_guide_works(tmp_path: Path, server: str):
         done = subprocess.run([sys.executable, "-m", *command], cwd=project, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    Iss.passes = [{"duration": 600, "risetime": 1700000000}, {"duration": 540, "risetime": 1700005800}]
+    PASSES[:] = [{"duration": 600, "risetime": 1700000000}, {"duration": 540, "risetime": 1700005800}]
     run("ingestion.cli", "run", "iss")
-    Iss.passes = [{"duration": 545, "risetime": 1700005800}, {"duration": 610, "risetime": 1700011600}]
+    PASSES[:] = [{"duration": 545, "risetime": 1700005800}, {"duration": 610, "risetime": 1700011600}]
     run("ingestion.cli", "run", "iss")
     run("dbt.cli.main", "--warn-error", "build", "--select", "stg_iss__pass")
 

@@ -74,9 +74,10 @@ daily as (
         cast(sum(paid_amount) as decimal(18, 2)) as paid_amount,
         cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
         cast(sum(difference_amount) as decimal(18, 2)) as difference_amount,
-        {%- for reason in ['unmatched', 'unpaid', 'missing', 'unexplained'] %}
-        cast(sum(case when reason = '{{ reason }}' then difference_amount else 0 end) as decimal(18, 2)) as {{ reason }}_amount,
-        {%- endfor %}
+        cast(sum(case when reason = 'unmatched' then difference_amount else 0 end) as decimal(18, 2)) as unmatched_amount,
+        cast(sum(case when reason = 'unpaid' then difference_amount else 0 end) as decimal(18, 2)) as unpaid_amount,
+        cast(sum(case when reason = 'missing' then difference_amount else 0 end) as decimal(18, 2)) as missing_amount,
+        cast(sum(case when reason = 'unexplained' then difference_amount else 0 end) as decimal(18, 2)) as unexplained_amount,
         cast(sum(lines_without_amount) as bigint) as lines_without_amount
     from matched
     group by date

@@ -34,7 +34,7 @@ unpacked as (
         updated_at,
 
         -- lineage
-        last_load_id as _dlt_load_id
+        _dlt_load_id
     from latest
 
 )

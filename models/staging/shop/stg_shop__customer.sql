@@ -25,16 +25,16 @@ cleaned as (
         {{ clean_text('phone') }} as phone,
         {{ clean_text('city') }} as city,
         {{ clean_text('segment') }} as segment,
-        last_deleted_at is not null as is_deleted,
+        _deleted_at is not null as is_deleted,
 
         -- times
         created_at,
         updated_at,
-        last_deleted_at as deleted_at,
+        _deleted_at as deleted_at,
         last_changed_at as changed_at,
 
         -- lineage
-        last_load_id as _dlt_load_id
+        _dlt_load_id
     from latest
 
 )

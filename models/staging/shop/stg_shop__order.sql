@@ -24,16 +24,16 @@ cleaned as (
         -- attributes
         channel,
         status as order_status,
-        last_deleted_at is not null as is_deleted,
+        _deleted_at is not null as is_deleted,
 
         -- times
         ordered_at,
         {{ business_date('ordered_at') }} as ordered_on,
         updated_at,
-        last_deleted_at as deleted_at,
+        _deleted_at as deleted_at,
 
         -- lineage
-        last_load_id as _dlt_load_id
+        _dlt_load_id
     from latest
 
 )

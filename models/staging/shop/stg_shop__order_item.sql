@@ -24,7 +24,7 @@ cleaned as (
         -- attributes
         cast(line_number as integer) as line_number,
         unit_price is null as is_amount_missing,
-        last_deleted_at is not null as is_deleted,
+        _deleted_at is not null as is_deleted,
 
         -- measures
         cast(quantity as integer) as quantity,
@@ -35,10 +35,10 @@ cleaned as (
 
         -- times
         updated_at,
-        last_deleted_at as deleted_at,
+        _deleted_at as deleted_at,
 
         -- lineage
-        last_load_id as _dlt_load_id
+        _dlt_load_id
     from latest
 
 )

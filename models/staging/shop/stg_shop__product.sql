@@ -30,7 +30,7 @@ cleaned as (
         {{ clean_text('latest.name') }} as product_name,
         {{ clean_text('latest.category') }} as category_as_written,
         category_spellings.category,
-        latest.last_deleted_at is not null as is_deleted,
+        latest._deleted_at is not null as is_deleted,
 
         -- measures
         latest.price as list_price,
@@ -38,11 +38,11 @@ cleaned as (
         -- times
         latest.created_at,
         latest.updated_at,
-        latest.last_deleted_at as deleted_at,
+        latest._deleted_at as deleted_at,
         latest.last_changed_at as changed_at,
 
         -- lineage
-        latest.last_load_id as _dlt_load_id
+        latest._dlt_load_id
     from latest
     left join category_spellings
         on lower({{ clean_text('latest.category') }}) = category_spellings.spelling

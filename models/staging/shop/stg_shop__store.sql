@@ -23,17 +23,17 @@ cleaned as (
         {{ clean_text('name') }} as store_name,
         {{ clean_text('city') }} as city,
         {{ clean_text('region') }} as region,
-        last_deleted_at is not null as is_deleted,
+        _deleted_at is not null as is_deleted,
 
         -- times
         opened_on,
         created_at,
         updated_at,
-        last_deleted_at as deleted_at,
+        _deleted_at as deleted_at,
         last_changed_at as changed_at,
 
         -- lineage
-        last_load_id as _dlt_load_id
+        _dlt_load_id
     from latest
 
 )

@@ -1,0 +1,229 @@
+"""`ingest`: loads the sources into the warehouse of the dbt profile, and tells what is in there.
+
+Exit codes: 0 all was loaded, 1 some source was not (the others were), 2 the command makes no sense.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from ingestion import sources as sources_package
+from ingestion.errors import IngestError, UsageError
+
+if TYPE_CHECKING:
+    from ingestion.context import Progress
+    from ingestion.load import SourceReport
+
+EPILOG = """\
+`ingest` alone means `ingest run`. The warehouse is that of the dbt profile and target; the sources'
+connections come from the environment or .dlt/secrets.toml (see .dlt/secrets.toml.example).
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(_with_command(list(sys.argv[1:] if arguments is None else arguments)))
+    try:
+        return options.command(options)
+    except UsageError as error:
+        parser.print_usage(sys.stderr)
+        print(f"ingest: {error}", file=sys.stderr)
+        return 2
+    except IngestError as error:
+        if options.debug:
+            raise
+        print(f"ingest: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ingest: stopped; the next run takes up what is missing.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ingest", description="Load the sources into the warehouse.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(metavar="run|status", required=True)
+    names = ", ".join(sorted(module.name for module in iter_modules(sources_package.__path__)))
+
+    run = commands.add_parser("run", help="load what is new", description="Load what is new.")
+    run.set_defaults(command=_run)
+    run.add_argument("sources", nargs="*", metavar="SOURCE", help=f"{names}; all when none is named")
+    run.add_argument("--since", type=_instant, metavar="TIME", help="read again what changed at or after this (ISO, UTC)")
+    run.add_argument("--until", type=_instant, metavar="TIME", help="… and before this; the cursor stays where it is")
+    run.add_argument("--full", action="store_true", help="read everything, land what differs from raw")
+    run.add_argument("--deletes", action="store_true", help="look for deleted rows, whether it is due or not")
+    run.add_argument("--allow-deletes", action="store_true", help="believe a source that lost much of a table")
+
+    status = commands.add_parser("status", help="what was loaded when", description="What was loaded when.")
+    status.set_defaults(command=_status)
+    status.add_argument("sources", nargs="*", metavar="SOURCE", help=f"{names}; all when none is named")
+    for command in (run, status):
+        command.add_argument("--target", help="target of the dbt profile (default: DBT_TARGET, else the profile's)")
+        command.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
+    return parser
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """`ingest shop` means `ingest run shop`."""
+    return arguments if arguments and arguments[0] in ("run", "status", "-h", "--help") else ["run", *arguments]
+
+
+def _instant(text: str) -> datetime:
+    """A date (its midnight) or an instant; without a zone it is UTC."""
+    try:
+        if len(text) == len("2026-01-01"):
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no ISO date or time") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ingestion.load import run
+
+    with _progress() as on_progress:
+        reports = run(
+            options.sources or None,
+            options.target,
+            options.since,
+            options.until,
+            options.full,
+            on_progress,
+            deletes=options.deletes,
+            allow_deletes=options.allow_deletes,
+        )
+    _print_summary(reports)
+    for report in reports:
+        for note in report.notes:
+            print(f"note: {report.source}: {note}", file=sys.stderr)
+        if report.error:
+            print(f"ingest: {report.source}: {report.error}", file=sys.stderr)
+        if report.exception and options.debug:
+            import traceback
+
+            traceback.print_exception(report.exception)
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def _status(options: argparse.Namespace) -> int:
+    from ingestion.status import status
+
+    rows = status(options.sources or None, options.target)
+    _print_table(
+        ("source", "table", "last load", "rows in raw", "rows of that load", "cursor", "last read"),
+        [
+            (r.source, r.table, _minute(r.loaded_at), _number(r.rows), _number(r.last_rows), _cursor(r.cursor), _ago(r.read_at))
+            for r in rows
+        ],
+        numbers=(3, 4),
+    )
+    return 0
+
+
+def _print_summary(reports: "Sequence[SourceReport]") -> None:
+    """Per table: rows landed, those among them that mark a deletion, and the source's seconds."""
+    rows = []
+    for report in reports:
+        seconds = f"{report.seconds:.1f}"
+        for table, landed in report.tables.items():
+            rows.append((report.source, table, _number(landed), _number(report.deleted.get(table, 0)), seconds))
+            seconds = ""
+        if not report.ok:
+            rows.append((report.source, "not loaded" if not report.tables else "not all loaded", "", "", seconds))
+    _print_table(("source", "table", "rows landed", "deleted", "seconds"), rows, numbers=(2, 3, 4))
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:
+    """Plain text on purpose: it looks the same in a terminal, in a log and in a pipe. Numbers are right-aligned."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        cells = [row[i].rjust(w) if i in numbers else row[i].ljust(w) for i, w in enumerate(widths)]
+        print("  ".join(cells).rstrip())
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[Progress], None]]":
+    """A bar where there is a terminal, else a line per step."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _LogLines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    ) as bars:  # fmt: skip
+        yield _Bars(bars)
+
+
+class _LogLines:
+    """Progress as lines for a log: one when a table is begun, one when a source is done."""
+
+    def __init__(self) -> None:
+        self.last: tuple | None = None
+
+    def __call__(self, progress: "Progress") -> None:
+        step = (progress.source, progress.table, progress.step)
+        if step != self.last:
+            self.last = step
+            print(f"{datetime.now(UTC):%H:%M:%S} {_words(progress)}", file=sys.stderr, flush=True)
+
+
+class _Bars:
+    """Progress as one bar per source."""
+
+    def __init__(self, bars) -> None:
+        self.bars = bars
+        self.tasks: dict[str, int] = {}
+
+    def __call__(self, progress: "Progress") -> None:
+        if progress.source not in self.tasks:
+            self.tasks[progress.source] = self.bars.add_task(progress.source, total=None)
+        ended = progress.step in ("done", "failed")
+        self.bars.update(
+            self.tasks[progress.source],
+            description=_words(progress),
+            **({"total": 1, "completed": 1} if ended else {}),
+        )
+
+
+def _words(progress: "Progress") -> str:
+    name = f"{progress.source}.{progress.table}" if progress.table else progress.source
+    return f"{name}: {progress.step}" + (f", {progress.rows:,} rows" if progress.rows else "")
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _minute(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M}" if instant else "never"
+
+
+def _cursor(cursor: str | None) -> str:
+    return cursor or "-"
+
+
+def _ago(instant: datetime | None) -> str:
+    """How long ago, in the largest unit that says it well."""
+    if instant is None:
+        return "never"
+    minutes = (datetime.now(UTC) - instant).total_seconds() / 60
+    for unit, size in (("days", 2 * 24 * 60), ("hours", 2 * 60)):
+        if minutes >= size:
+            return f"{minutes / (size / 2):.0f} {unit} ago"
+    return f"{max(minutes, 0):.0f} min ago"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The one kind of error that people see: what is wrong, and what to do about it. Never a secret."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+
+class IngestError(Exception):
+    """A source or the warehouse can't be used. `message` says what is wrong, `remedy` what to do."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(IngestError):
+    """What was asked for makes no sense: an unknown source, an end before the beginning."""
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without these secrets and without whatever looks like a password or a token in it.
+
+    Libraries quote connection strings in their errors, so nothing of theirs is shown before it was here.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)
+    text = re.sub(r"(?i)\b(password|passwd|secret|token|api_key)(\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s,;&]+)", r"\1\2***", text)
+    return re.sub(r"(?i)\bbearer\s+[\w.~+/=-]+", "Bearer ***", text)
+
+
+def first_line(error: BaseException) -> str:
+    """What `error` says, in one line, without the hints that drivers put below it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, the outermost first."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = getattr(error, "client_exception", None) or error.__cause__ or error.__context__
+
+
+def explanation(error: BaseException) -> str:
+    """What to tell people: our own words where there are some, else what the innermost cause says."""
+    chain = list(causes(error))
+    ours = next((cause for cause in chain if isinstance(cause, IngestError)), None)
+    return str(ours) if ours else first_line(chain[-1])

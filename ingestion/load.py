@@ -1,0 +1,225 @@
+"""Loads sources: one dlt pipeline each, one after another, in one connection to the warehouse.
+
+The warehouse is the truth. dlt's state (how far each table was read) is restored from it before every
+run, so a working folder that was lost, a warehouse that was deleted and one that came back from a backup
+all continue with what the warehouse really holds. The working folder only matters for a package that a
+killed run left behind: see `_finish`.
+"""
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ingestion import sources as sources_package
+from ingestion.context import Context, Options, Progress
+from ingestion.errors import IngestError, UsageError, causes, explanation, redact
+from ingestion.settings import pipelines_dir, prepare_dlt
+from ingestion.warehouse import Warehouse, find_warehouse
+
+if TYPE_CHECKING:
+    import dlt
+    import duckdb
+    from dlt.extract import DltResource
+
+
+@dataclass
+class SourceReport:
+    """How loading one source went. `error` says what failed and what to do; the rest was loaded all the same."""
+
+    source: str
+    ok: bool = True
+    error: str | None = None
+    tables: dict[str, int] = field(default_factory=dict)  # rows landed, deletions included
+    deleted: dict[str, int] = field(default_factory=dict)  # rows that the source no longer has
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    exception: BaseException | None = field(default=None, repr=False)  # what --debug shows
+
+
+def source_names() -> list[str]:
+    """The modules of ingestion.sources, in the order of the alphabet: each is a source."""
+    return sorted(module.name for module in pkgutil.iter_modules(sources_package.__path__))
+
+
+def run(
+    sources: Iterable[str] | None = None,
+    target: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    deletes: bool = False,
+    allow_deletes: bool = False,
+) -> list[SourceReport]:
+    """Loads these sources (all when None) into the warehouse of this target, and tells how it went.
+
+    A source that fails does not keep the others from being loaded: look at `ok` of each report. Raises
+    UsageError for an unknown source, IngestError when the warehouse itself can't be used. Afterwards no
+    connection is left open.
+    """
+    if since and until and since >= until:
+        raise UsageError("The interval is empty: --since must lie before --until.")
+    names = _chosen(sources)
+    options = Options(since, until, full, deletes, allow_deletes)
+    warehouse = find_warehouse(target)
+    prepare_dlt()
+    with warehouse.connect() as connection:
+        return [_load(name, warehouse, connection, options, on_progress or (lambda _: None)) for name in names]
+
+
+def _chosen(sources: Iterable[str] | None) -> list[str]:
+    known = source_names()
+    names = list(dict.fromkeys(sources or known))
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"There is no source {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
+    return names
+
+
+def _load(
+    name: str,
+    warehouse: Warehouse,
+    connection: "duckdb.DuckDBPyConnection",
+    options: Options,
+    on_progress: Callable[[Progress], None],
+) -> SourceReport:
+    """Loads one source; whatever goes wrong ends up in the report."""
+    started = time.monotonic()
+    report = SourceReport(name)
+    context = Context(name, connection, options, {}, on_progress)
+    try:
+        load_ids = _run_pipeline(_pipeline(name, warehouse, connection), context)
+        _count(report, context, load_ids)
+        if context.failures:
+            report.ok = False
+            report.error = "; ".join(f"{table}: {why}" for table, why in sorted(context.failures.items()))
+    except Exception as error:
+        report.ok, report.exception = False, error
+        report.error = redact(explanation(error), context.secrets)
+    report.notes = [redact(note, context.secrets) for note in dict.fromkeys(context.notes)]
+    report.seconds = time.monotonic() - started
+    on_progress(Progress(name, None, "done" if report.ok else "failed", sum(report.tables.values())))
+    return report
+
+
+def _pipeline(name: str, warehouse: Warehouse, connection: "duckdb.DuckDBPyConnection") -> "dlt.Pipeline":
+    """The pipeline of a source. Its state is shared by all targets whose warehouse is the same, as raw is;
+    its working folder is not, since two targets may as well have different warehouses."""
+    import dlt
+
+    return dlt.pipeline(
+        pipeline_name=name,
+        destination=dlt.destinations.duckdb(connection),
+        dataset_name=f"raw_{name}",
+        pipelines_dir=str(pipelines_dir() / warehouse.target),
+    )
+
+
+def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
+    """Finishes what a killed run left, then loads what is new; returns the ids of both loads.
+
+    A table whose rows the warehouse refuses is left out in a second attempt, so that it stops nothing else."""
+    load_ids = _finish(pipeline, context)
+    while True:
+        pipeline = pipeline.drop()
+        pipeline.sync_destination()
+        attempt = replace(context, state=_state(pipeline), skipped=frozenset(context.failures))
+        try:
+            return load_ids + _extract_and_load(pipeline, attempt)
+        except Exception as error:
+            table, why = _refused(error)
+            if table is None or table in context.failures:
+                raise
+            context.fail(table, why)
+
+
+def _extract_and_load(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
+    import dlt
+
+    module = importlib.import_module(f"ingestion.sources.{context.source}")
+    try:
+        resources: list[DltResource] = [r for r in module.source(context) if r.name not in context.skipped]
+        if not resources:
+            return []
+        pipeline.set_local_state_val("begun_after", _last_load(context))
+        pipeline.extract(dlt.source(lambda: resources, name=context.source)())
+        pipeline.normalize()
+        context.report(Progress(context.source, None, "loading"))
+        return list(pipeline.load().loads_ids)
+    finally:
+        if leave := getattr(module, "leave", None):
+            leave(context)
+
+
+def _finish(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
+    """Loads the package that a killed run left, when that is safe and saves work; else it is forgotten and
+    the source is read again. Returns the ids of what was loaded.
+
+    It is safe when none of its jobs had begun (nobody can tell whether a job that had begun was committed,
+    and a second time it would land its rows twice) and when the warehouse is as the package found it. It
+    saves work when the rows are in the package: a SELECT is run anew just as well.
+    """
+    ids = [*pipeline.list_extracted_load_packages(), *pipeline.list_normalized_load_packages()]
+    if not ids or pipeline.get_local_state_val("begun_after") != _last_load(context):
+        return []
+    jobs = [
+        (state, job.job_file_info.file_format)
+        for load_id in ids
+        for state, some in pipeline.get_load_package_info(load_id).jobs.items()
+        for job in some
+    ]
+    if any(state != "new_jobs" or file_format == "model" for state, file_format in jobs):
+        return []
+    try:
+        pipeline.normalize()
+        return list(pipeline.load().loads_ids)
+    except Exception as error:
+        context.notes.append(f"what an earlier run left could not be loaded and is read again: {explanation(error)}")
+        return []
+
+
+def _last_load(context: Context) -> str:
+    """The id of the last load that the warehouse holds of this source; empty when it holds none."""
+    if not context.raw_types("_dlt_loads"):
+        return ""
+    return context.connection.execute(f"select max(load_id) from {context.raw('_dlt_loads')}").fetchone()[0] or ""
+
+
+def _state(pipeline: "dlt.Pipeline") -> dict[str, dict[str, Any]]:
+    """What each table remembered, by table."""
+    return dict(pipeline.state.get("sources", {}).get(pipeline.pipeline_name, {}).get("resources", {}))
+
+
+def _count(report: SourceReport, context: Context, load_ids: list[str]) -> None:
+    """Counts in the warehouse what these loads have landed, which is surer than what anyone says of it."""
+    for table in _raw_tables(context):
+        marked = "count(_deleted_at)" if "_deleted_at" in context.raw_types(table) else "0"
+        rows, deleted = context.connection.execute(
+            f"select count(*), {marked} from {context.raw(table)} where list_contains(?, _dlt_load_id)", [load_ids]
+        ).fetchone()
+        report.tables[table] = rows
+        if deleted:
+            report.deleted[table] = deleted
+
+
+def _raw_tables(context: Context) -> list[str]:
+    rows = context.connection.execute(
+        "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database() "
+        "and not starts_with(table_name, '_dlt') order by 1",
+        [context.dataset],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _refused(error: BaseException) -> tuple[str | None, Exception]:
+    """The table whose load job failed, and why; no table when it was something else."""
+    from dlt.load.exceptions import LoadClientJobException
+
+    for cause in causes(error):
+        if isinstance(cause, LoadClientJobException):
+            return cause.job_id.partition(".")[0], IngestError(explanation(cause))
+    return None, IngestError(explanation(error))

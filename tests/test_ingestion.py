@@ -1,0 +1,828 @@
+"""The landing: exact, nothing twice, nothing lost, whatever is killed, throttled, deleted, late or wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import duckdb
+import psycopg
+import pytest
+
+import ingestion
+from ingestion.database import Table
+from ingestion.errors import UsageError, redact
+
+PROJECT = Path(__file__).parent.parent
+SHOP = {
+    "customers": "id, full_name, email, phone, city, segment, created_at, updated_at",
+    "products": "id, sku, name, category, price, created_at, updated_at",
+    "stores": "id, name, city, region, opened_on, created_at, updated_at",
+    "orders": "id, customer_id, store_id, channel, status, ordered_at, updated_at",
+    "order_items": "id, order_id, line_number, product_id, quantity, unit_price, discount_amount, updated_at",
+}
+LATEST = """
+    select {columns} from (
+        select * from {table}
+        where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
+        qualify row_number() over (partition by id order by _dlt_load_id desc) = 1
+    ) where _deleted_at is null order by id
+"""
+
+
+class Place:
+    """A warehouse in a folder of its own, and `ingest` pointed at it and at the given systems."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]):
+        self.folder, self.path = folder, folder / "warehouse.duckdb"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / "profiles.yml.example", folder / "profiles.yml")
+        self.settings = {
+            **settings,
+            "WAREHOUSE_PATH": str(self.path),
+            "PIPELINES_DIR": str(folder / "pipelines"),
+            "DBT_PROFILES_DIR": str(folder),
+            "RUNTIME__REQUEST_BACKOFF_FACTOR": "0.05",
+        }
+
+    def run(self, *sources: str, **options) -> dict[str, ingestion.SourceReport]:
+        """Load in this process; gives the reports by source."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.settings.items():
+                patch.setenv(name, value)
+            return {report.source: report for report in ingestion.run(sources or None, **options)}
+
+    def load(self, *sources: str, **options) -> dict[str, int]:
+        """Load in this process; fails unless all went well. Gives the rows landed by table, without zeros."""
+        reports = self.run(*sources, **options)
+        assert {name: report.error for name, report in reports.items() if not report.ok} == {}
+        return {table: rows for report in reports.values() for table, rows in report.tables.items() if rows}
+
+    def command(self, *arguments: str, script: str = "import sys; from ingestion.cli import main; sys.exit(main())"):
+        """Run `ingest` as a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env={**os.environ, **self.settings}, cwd=PROJECT, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def latest(self, table: str, columns: str, schema: str = "raw_shop") -> list[tuple]:
+        """The raw table as the source should be now: the last loaded version of each key that is not deleted."""
+        return self.query(LATEST.format(columns=columns, table=f"{schema}.{table}", schema=schema))
+
+    def twice(self, table: str, key: str = "id, updated_at, _deleted_at", schema: str = "raw_shop") -> list[tuple]:
+        """Row versions that complete loads hold more than once within one load."""
+        return self.query(
+            f"select {key}, count(*) from {schema}.{table} where _dlt_load_id in "
+            f"(select load_id from {schema}._dlt_loads where status = 0) group by {key}, _dlt_load_id having count(*) > 1"
+        )
+
+
+@pytest.fixture(scope="module")
+def systems(make_works):
+    return make_works(days=10).systems
+
+
+@pytest.fixture
+def place(tmp_path, systems) -> Place:
+    return Place(tmp_path, systems.settings())
+
+
+@pytest.fixture
+def shop(systems) -> Iterator[psycopg.Connection]:
+    """The shop's database, for changes behind the company's back; they are undone afterwards."""
+    with systems.connect() as connection:
+        connection.autocommit = True
+        for table in SHOP:
+            connection.execute(f"create table kept_{table} as table {table}")
+        yield connection
+        for table in reversed(SHOP):
+            connection.execute(f"truncate {table} cascade")
+        for table in SHOP:
+            connection.execute(f"insert into {table} table kept_{table}")
+            connection.execute(f"drop table kept_{table}")
+
+
+def source_rows(connection: psycopg.Connection, table: str, columns: str) -> list[tuple]:
+    return connection.execute(f"select {columns} from {table} order by id").fetchall()
+
+
+def assert_raw_is_the_shop(place: Place, connection: psycopg.Connection) -> None:
+    for table, columns in SHOP.items():
+        assert place.latest(table, columns) == source_rows(connection, table, columns), table
+        assert place.twice(table) == [], table
+
+
+# What lands
+
+
+def test_the_shop_lands_row_by_row_with_exact_types(place, shop):
+    landed = place.load("shop")
+    assert landed == {table: len(source_rows(shop, table, "id")) for table in SHOP}
+    assert_raw_is_the_shop(place, shop)
+    types = {f"{t}.{c}": d for t, c, d in place.query(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'raw_shop'"
+    )}  # fmt: skip
+    assert "customers.password_hash" not in types
+    assert types["order_items.unit_price"] == types["products.price"] == "DECIMAL(12,2)"
+    assert types["orders.id"] == types["order_items.quantity"] == "BIGINT"
+    assert types["orders.updated_at"] == types["orders._deleted_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert types["stores.opened_on"] == "DATE"
+    assert types["orders._dlt_load_id"] == types["customers.email"] == "VARCHAR"
+
+
+def test_payments_files_and_holidays_land_as_they_are(place, systems):
+    place.load("payments", "supplier", "calendar")
+    with Api.reader(systems) as ask:
+        for table in ("payments", "refunds"):
+            sent = {record["id"]: record for record in ask(table)}
+            rows = place.query(f"select id, updated_at, record from raw_payments.{table}")
+            assert {key: json.loads(record) for key, _, record in rows} == sent
+            assert len(rows) == len(sent)
+            assert all(at == datetime.fromisoformat(sent[key]["updated_at"]) for key, at, _ in rows)
+    for file in systems.supplier_folder.glob("catalogue_*.csv"):
+        rows = place.query(
+            "select concat_ws('|', sku, product_name, brand, category, unit_cost, pack_size) from "
+            f"raw_supplier.catalogue where file_name = '{file.name}' and file_date = date '{file.stem[-10:]}' "
+            "order by line_number"
+        )
+        assert [line for (line,) in rows] == file.read_text(encoding="utf-8").splitlines()[1:]
+    assert place.query("select count(*) from raw_supplier.catalogue where unit_cost is null") == [(0,)]
+    assert place.query("select name from raw_calendar.holidays where date = '2026-02-06'") == [("Waitangi Day",)]
+
+
+def test_a_second_run_lands_nothing_and_says_that_it_looked(place):
+    first = place.load()
+    assert all(first.values())
+    loads = place.query("select count(*) from raw_shop._dlt_loads")
+    assert place.load() == {}
+    assert place.load("shop", "payments", full=True) == {}
+    assert place.query("select count(*) from raw_shop._dlt_loads where status = 0") == [(loads[0][0] + 2,)]
+
+
+def test_no_connection_is_left_open(place):
+    place.load("calendar")
+    script = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table other as select 1')"
+    assert place.command(str(place.path), script=script).returncode == 0
+
+
+def test_every_type_of_postgresql_lands_exactly_or_as_text(place, shop, extra_source):
+    extra_source([Table("kinds", primary_key="id", cursor="updated_at")])
+    shop.execute("drop table if exists kinds; drop type if exists mood; create type mood as enum ('ok', 'bad')")
+    shop.execute("""
+        create table kinds (
+            id bigint primary key, "Mixed" text, small smallint, exact numeric(38, 10), unbounded numeric, wide numeric(50, 5),
+            real4 real, double8 double precision, flag boolean, day date, hour time, local timestamp,
+            document jsonb, raw_document json, bytes bytea, span interval, list integer[], state mood, address inet,
+            fixed char(4), updated_at timestamptz not null)
+    """)
+    shop.execute(r"""
+        insert into kinds values
+        (1, 'a|"é한😀''', -32768, 1234567890123456789012345678.0123456789, 1e-30, 99999999999999999999999.12345,
+         0.1, 'NaN', true, '2026-02-28', '23:59:59.999999', '2026-01-01 00:00:00.000001',
+         '{"n": 12345678901234567890.12, "x": null}', '[1.10, "é"]', '\x00ff', '1 day', '{1,null}', 'ok', '10.0.0.1',
+         'ab', '2026-01-01 00:00:00.123456+13'),
+        (2, '', null, null, null, null, null, '-Infinity', null, null, null, null, null, 'null', '', null, null, null, null, null,
+         '2026-01-01')
+    """)
+    shop.execute("grant select on kinds to reader")
+    assert place.load("extra") == {"kinds": 2}
+    names = ["mixed", "small", "exact", "unbounded", "wide", "real4", "double8::varchar", "flag", "day", "hour", "local",
+             "document::varchar", "raw_document::varchar", "bytes", "span", "list", "state", "address", "fixed", "updated_at"]  # fmt: skip
+    first, second = place.query(f"select {', '.join(names)} from raw_extra.kinds order by id")
+    values = dict(zip(names, first, strict=True))
+    assert values["mixed"] == "a|\"é한😀'"
+    assert values["exact"] == Decimal("1234567890123456789012345678.0123456789")
+    assert values["unbounded"] == "0.000000000000000000000000000001"
+    assert values["wide"] == "99999999999999999999999.12345"
+    assert values["real4"] == 0.1 and values["double8::varchar"] == "nan" and values["small"] == -32768
+    assert values["document::varchar"] == '{"n": 12345678901234567890.12, "x": null}'
+    assert values["raw_document::varchar"] == '[1.10, "é"]' and values["bytes"] == b"\x00\xff"
+    assert (values["span"], values["list"], values["state"], values["address"]) == ("1 day", "{1,NULL}", "ok", "10.0.0.1/32")
+    assert values["local"] == datetime(2026, 1, 1, 0, 0, 0, 1)
+    assert values["updated_at"] == datetime(2025, 12, 31, 11, 0, 0, 123456, tzinfo=UTC)
+    assert second[names.index("mixed")] == "" and second[names.index("bytes")] == b""
+    assert second[names.index("raw_document::varchar")] == "null"
+    # The same through the other way in, which changed rows take.
+    shop.execute("update kinds set updated_at = updated_at + interval '1 second'")
+    assert place.load("extra") == {"kinds": 2}
+    again = place.query(
+        f"select {', '.join(names[:-1])} from raw_extra.kinds "
+        "qualify row_number() over (partition by id order by updated_at desc) = 1 order by id"
+    )
+    assert again == [first[:-1], second[:-1]]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_number_that_is_none_stops_its_table_and_no_other(place, shop, extra_source, value):
+    extra_source([Table("amounts", primary_key="id"), Table("fine", primary_key="id")])
+    shop.execute("drop table if exists amounts; create table amounts (id bigint primary key, amount numeric)")
+    shop.execute("alter table amounts alter amount type numeric(12, 2)")
+    shop.execute("drop table if exists fine; create table fine as select 1::bigint as id")
+    shop.execute("insert into amounts values (1, 1.5)")
+    shop.execute("grant select on amounts, fine to reader")
+    if value == "Infinity":  # numeric(12,2) refuses it itself; the column was widened by someone
+        shop.execute("alter table amounts alter amount type numeric")
+        shop.execute("insert into amounts values (2, 'Infinity')")
+        assert place.load("extra") == {"amounts": 2, "fine": 1}
+        assert place.query("select amount from raw_extra.amounts order by id") == [("1.50",), ("Infinity",)]
+        return
+    shop.execute("insert into amounts values (2, 'NaN')")
+    for _ in range(2):  # neither the first load, which is one SELECT, nor the ones that follow
+        report = place.run("extra")["extra"]
+        assert not report.ok and "amounts" in report.error and "fine" not in report.error
+        assert place.query(
+            "select count(*) from raw_extra.fine where _dlt_load_id in (select load_id from raw_extra._dlt_loads where status = 0)"
+        ) == [(1,)]
+    shop.execute("update amounts set amount = 2 where id = 2")
+    assert place.load("extra") == {"amounts": 2}
+    shop.execute("update amounts set amount = 'NaN' where id = 2")
+    assert "amounts" in place.run("extra")["extra"].error
+    assert place.query("select sum(amount) from raw_extra.amounts") == [(Decimal("3.50"),)]
+
+
+# What changes
+
+
+def test_late_commits_and_deletions_and_returns(place, shop):
+    place.load("shop")
+    old = shop.execute("select * from orders order by updated_at limit 1").fetchone()
+    placed = shop.execute("select max(updated_at) from orders").fetchone()[0]
+    new_order = "insert into orders select %s, customer_id, store_id, channel, status, ordered_at, %s from orders where id = %s"
+    # Later than the cursor, before it but within the look-back, and long before it.
+    for number, at in enumerate((placed + timedelta(minutes=1), placed - timedelta(hours=40), placed - timedelta(days=8))):
+        shop.execute(new_order, [900_000 + number, at, old[0]])
+    assert place.load("shop") == {"orders": 3}
+    # A change that commits late.
+    shop.execute("update orders set status = 'cancelled', updated_at = %s where id = 900001", [placed - timedelta(hours=39)])
+    assert place.load("shop") == {"orders": 1}
+    assert_raw_is_the_shop(place, shop)
+    # Deleted, noticed once, kept as it last was, and back again.
+    lines = shop.execute("select count(*) from order_items where order_id = %s", [old[0]]).fetchone()[0]
+    kept = shop.execute("select * from order_items where order_id = %s", [old[0]]).fetchall()
+    shop.execute("delete from orders where id = %s", [old[0]])
+    report = place.run("shop")["shop"]
+    assert report.deleted == {"orders": 1, "order_items": lines} and report.tables["orders"] == 1
+    marked = place.query(
+        f"select _deleted_at, customer_id, updated_at from raw_shop.orders where id = {old[0]} and _deleted_at is not null"
+    )
+    assert marked == [(shop.execute("select now from moa.clock").fetchone()[0].astimezone(UTC), old[1], old[6].astimezone(UTC))]
+    assert place.load("shop") == {}
+    assert_raw_is_the_shop(place, shop)
+    shop.execute("insert into orders values (%s, %s, %s, %s, %s, %s, %s)", old)
+    for line in kept:
+        shop.execute("insert into order_items values (%s, %s, %s, %s, %s, %s, %s, %s)", line)
+    assert place.load("shop") == {"orders": 1, "order_items": lines}
+    assert place.load("shop") == {}
+    assert_raw_is_the_shop(place, shop)
+
+
+def test_a_row_that_is_only_a_key_comes_back_too(place, shop, extra_source):
+    extra_source([Table("marks", primary_key="id")])
+    shop.execute("drop table if exists marks; create table marks as select generate_series(1, 3)::bigint as id")
+    shop.execute("grant select on marks to reader")
+    place.load("extra")
+    for statement, live in (("delete from marks where id = 2", [(1,), (3,)]), ("insert into marks values (2)", [(1,), (2,), (3,)])):
+        shop.execute(statement)
+        assert place.load("extra") == {"marks": 1}
+        assert place.latest("marks", "id", "raw_extra") == live
+
+
+def test_a_source_that_lost_much_is_not_believed_at_once(place, shop):
+    place.load("shop")
+    shop.execute("delete from customers where id % 2 = 0")
+    shop.execute("update stores set city = 'Nelson', updated_at = (select now from moa.clock) where id = 1")
+    report = place.run("shop")["shop"]
+    assert not report.ok and "customers" in report.error and "--allow-deletes" in report.error
+    assert report.deleted == {} and report.tables["stores"] == 1
+    assert place.run("shop", allow_deletes=True)["shop"].deleted["customers"] > 100
+    assert_raw_is_the_shop(place, shop)
+
+
+def test_days_loaded_one_by_one_give_the_shop_as_it_is(tmp_path, make_works):
+    company = make_works(days=3).systems
+    place = Place(tmp_path, company.settings())
+    for _ in range(3):
+        place.load()
+        company.live(1)
+    place.load()
+    with company.connect() as connection:
+        assert_raw_is_the_shop(place, connection)
+    with Api.reader(company) as ask:
+        sent = {record["id"]: record for record in ask("payments")}
+    landed = place.query("select arg_max(record, _dlt_load_id) from raw_payments.payments group by id")
+    assert {json.loads(record)["id"]: json.loads(record) for (record,) in landed} == sent
+
+
+def test_an_interval_is_read_again_and_the_cursor_stays(place, shop):
+    middle = datetime(2026, 1, 5, tzinfo=UTC)
+    place.load("shop", until=middle)
+    assert place.query("select count(*), max(updated_at) < '2026-01-05' from raw_shop.orders")[0][1] is True
+    place.load("shop")  # … so the next run reads all the rest
+    assert_raw_is_the_shop(place, shop)
+    shop.execute("update orders set status = 'cancelled' where updated_at < %s and id %% 10 = 0", [middle])
+    changed = shop.execute(
+        "select count(*) from orders where updated_at < %s and id %% 10 = 0 and status = 'cancelled'", [middle]
+    ).fetchone()[0]
+    before = place.query("select count(*) from raw_shop.orders")[0][0]
+    landed = place.load("shop", since=middle - timedelta(days=9), until=middle)
+    assert 0 < landed["orders"] <= changed and before + landed["orders"] == place.query("select count(*) from raw_shop.orders")[0][0]
+    assert_raw_is_the_shop(place, shop)
+    with pytest.raises(UsageError):
+        place.run("shop", since=middle, until=middle)
+
+
+def test_columns_that_come_go_or_change_type(place, shop, extra_source):
+    extra_source([Table("things", primary_key="id", cursor="updated_at", excluded=("secret",))])
+    shop.execute(
+        "drop table if exists things; create table things "
+        "(id int primary key, amount numeric(6, 2), secret text, updated_at timestamptz not null)"
+    )
+    shop.execute("insert into things values (1, 1.25, 'x', '2026-01-01'), (2, 2.50, 'x', '2026-01-01'); grant select on things to reader")
+    place.load("extra")
+    shop.execute(
+        "alter table things add colour text; update things set colour = 'red', updated_at = updated_at + interval '1 hour' where id = 1"
+    )
+    assert place.load("extra") == {"things": 1}
+    assert place.latest("things", "id, colour", "raw_extra") == [(1, "red"), (2, None)]
+    shop.execute(
+        "alter table things alter amount type numeric(8, 4); "
+        "update things set amount = 1.2345, updated_at = updated_at + interval '2 hour' where id = 1"
+    )
+    report = place.run("extra")["extra"]
+    assert not report.ok and "DECIMAL(8,4)" in report.error
+    with duckdb.connect(str(place.path)) as connection:
+        connection.execute(report.error[report.error.index("alter table") :])
+    assert place.load("extra") == {"things": 1}
+    assert place.latest("things", "id, amount", "raw_extra") == [(1, Decimal("1.2345")), (2, Decimal("2.5000"))]
+    shop.execute("alter table things drop colour")
+    assert any("colour" in note for note in place.run("extra")["extra"].notes)
+    shop.execute("alter table things rename secret to hidden")
+    report = place.run("extra")["extra"]
+    assert not report.ok and "secret" in report.error
+    assert "hidden" not in [name for name, *_ in place.query("describe raw_extra.things")]
+
+
+def test_a_row_from_the_future_does_not_end_all_reading(place, shop):
+    shop.execute("update orders set updated_at = '2099-01-01' where id = (select max(id) from orders)")
+    place.load("shop")
+    shop.execute("update orders set status = 'cancelled', updated_at = (select now from moa.clock) where id = (select min(id) from orders)")
+    assert place.load("shop") == {"orders": 1}
+    assert_raw_is_the_shop(place, shop)
+
+
+def test_only_changed_rows_leave_the_server(place, shop):
+    place.load("shop")
+    log = Path(shop.execute("show data_directory").fetchone()[0]) / "log"
+    shop.execute("alter system set log_statement = 'all'")
+    shop.execute("select pg_reload_conf()")
+    before = log.stat().st_size
+    try:
+        place.load("shop")
+    finally:
+        shop.execute("alter system reset log_statement")
+        shop.execute("select pg_reload_conf()")
+    said = log.read_bytes()[before:].decode()
+    reads = [line for line in said.splitlines() if "COPY" in line and '"order_id"' in line]
+    assert len(reads) == 1 and """where "updated_at" > '2026-01-1""" in reads[0]
+    # All reads of one table share one snapshot: the keys that are compared are those of the rows that were read.
+    assert "REPEATABLE READ READ ONLY" in said
+
+
+def test_a_new_version_of_a_file_lands_again(place, tmp_path):
+    folder = tmp_path / "files"
+    shutil.copytree(place.settings["SOURCES__SUPPLIER__BUCKET_URL"], folder)
+    place.settings["SOURCES__SUPPLIER__BUCKET_URL"] = str(folder)
+    place.load("supplier")
+    file = sorted(folder.iterdir())[0]
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:3]) + 'X-1|24" pipe, "so called"|Moa||1.20|6\n', encoding="utf-8")
+    assert place.load("supplier") == {"catalogue": 3}
+    assert place.query("select product_name, category, line_number from raw_supplier.catalogue where sku = 'X-1'") == [
+        ('24" pipe, "so called"', "", 3)
+    ]
+    # Broken ones are left out and named, and the good one beside them lands.
+    (folder / "catalogue_2026-02-01.csv").write_text("sku|product_name\n1|2\n")
+    (folder / "catalogue_2026-02-02.csv").write_text("".join(lines[:2]) + "half|a li")
+    (folder / "catalogue_2026-02-03.csv").write_text("")
+    (folder / "catalogue_2026-02-04.csv").write_text("".join(lines[:2]))
+    report = place.run("supplier")["supplier"]
+    assert report.tables == {"catalogue": 1} and not report.ok
+    assert all(f"2026-02-0{day}" in report.error for day in (1, 2, 3)) and "2026-02-04" not in report.error
+
+
+# What is killed or lost
+
+KILL = """
+import os, signal, sys
+from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from dlt.destinations.job_client_impl import ModelLoadJob
+from dlt.load.load import Load
+from dlt.pipeline.pipeline import Pipeline
+place, when, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+owner, name = {
+    "extract": (Pipeline, "extract"),
+    "normalize": (Pipeline, "normalize"),
+    "select": (ModelLoadJob, "run"),
+    "copy": (DuckDbCopyJob, "run"),
+    "complete": (Load, "complete_package"),
+}[place]
+original = getattr(owner, name)
+def deadly(*arguments, **options):
+    global count
+    count -= 1
+    turn = count == 0
+    if when == "before" and turn:
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = original(*arguments, **options)
+    if when == "after" and turn:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+setattr(owner, name, deadly)
+from ingestion.cli import main
+sys.exit(main(["run", *sys.argv[4:]]))
+"""
+POINTS = [
+    ("extract", "before", 1), ("extract", "after", 1), ("normalize", "after", 1), ("select", "before", 1),
+    ("select", "after", 1), ("select", "after", 3), ("complete", "before", 1), ("complete", "after", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("point", "lose_folder"),
+    [*((point, False) for point in POINTS), (POINTS[1], True), (POINTS[4], True), (POINTS[6], True)],
+)
+def test_killed_anywhere_in_the_first_load(place, shop, point, lose_folder):
+    killed = place.command(*map(str, point), "shop", script=KILL)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if lose_folder:
+        shutil.rmtree(place.folder / "pipelines")
+    place.load("shop")
+    assert_raw_is_the_shop(place, shop)
+    assert place.load("shop") == {}
+
+
+def test_killed_anywhere_in_a_later_load(place, shop):
+    place.load("shop", "payments")
+    points = [p for p in POINTS if p[0] != "select"] + [("copy", "before", 1), ("copy", "after", 1), ("copy", "after", 2)]
+    for number, point in enumerate(points):
+        shop.execute(
+            "update orders set updated_at = (select now from moa.clock), store_id = 1 + store_id %% 12 where id %% 7 = %s", [number % 7]
+        )
+        shop.execute("delete from order_items where id in (select max(id) from order_items)")
+        killed = place.command(*map(str, point), "shop", script=KILL)
+        assert killed.returncode == -signal.SIGKILL, (point, killed.stderr)
+        shop.execute("update customers set city = %s, updated_at = (select now from moa.clock) where id = 1", [f"c{number}"])
+        place.load("shop")  # finishes what is left, or reads it again, and what is new as well
+        assert_raw_is_the_shop(place, shop)
+
+
+def test_what_was_read_before_the_kill_is_not_read_again(place, systems):
+    killed = place.command("extract", "after", "1", "payments", script=KILL)
+    assert killed.returncode == -signal.SIGKILL
+    with Api(systems) as api:
+        api.proxied(place.settings)
+        place.load("payments")
+        first = [float(parse_qs(q).get("updated_since", ["none"])[0] != "none") for q in api.queries]
+    assert first and all(first), "the second run asks only for what came since, as the first one's rows were kept"
+    assert place.twice("payments", "id, updated_at", "raw_payments") == []
+
+
+def test_a_warehouse_that_was_deleted_or_restored_is_filled_again(place, shop):
+    place.load("shop")
+    shutil.copy(place.path, place.folder / "backup.duckdb")
+    place.path.unlink()
+    assert place.load("shop")["orders"] == len(source_rows(shop, "orders", "id"))
+    assert_raw_is_the_shop(place, shop)
+    shop.execute("update orders set store_id = 1 + store_id % 12, updated_at = (select now from moa.clock) where id = 5")
+    place.load("shop")
+    shutil.copy(place.folder / "backup.duckdb", place.path)
+    assert place.load("shop") == {"orders": 1}
+    assert_raw_is_the_shop(place, shop)
+
+
+def test_what_a_kill_left_is_forgotten_when_the_warehouse_is_another(place, shop):
+    place.settings["SOURCES__SHOP__LOOKBACK_HOURS"] = "0"
+    change = "update orders set store_id = 1 + store_id %% 12, updated_at = (select now from moa.clock) + %s where id = %s"
+    place.load("shop")
+    shutil.copy(place.path, place.folder / "backup.duckdb")
+    shop.execute(change, [timedelta(minutes=-2), 5])
+    place.load("shop")
+    shop.execute(change, [timedelta(minutes=-1), 6])
+    assert place.command("extract", "after", "1", "shop", script=KILL).returncode == -signal.SIGKILL
+    shutil.copy(place.folder / "backup.duckdb", place.path)
+    assert place.load("shop") == {"orders": 2}
+    assert_raw_is_the_shop(place, shop)
+
+
+def test_two_targets_of_one_warehouse_share_what_was_read(place, monkeypatch):
+    profile = (place.folder / "profiles.yml").read_text()
+    (place.folder / "profiles.yml").write_text(
+        profile + "    alice: {type: duckdb, path: \"{{ env_var('WAREHOUSE_PATH') }}\", schema: alice}\n"
+    )
+    place.load("supplier")
+    assert place.load("supplier", target="alice") == {}
+
+
+# What an API may do
+
+
+class Api:
+    """A payments API that does what a test tells it: each request takes the next answer of its script, and when
+    that is used up, a good one. An answer is (status, body, headers); a body that is None breaks the line."""
+
+    def __init__(self, systems=None):
+        self.systems, self.script, self.queries, self.times = systems, [], [], []
+        self.records: dict[str, list[dict]] = {"payments": [], "refunds": []}
+
+    def __enter__(self) -> "Api":
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                url = urlsplit(self.path)
+                api.queries.append(url.query)
+                api.times.append(datetime.now(UTC))
+                status, body, headers = api.script.pop(0) if api.script else (200, api.page(url), {})
+                content = (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content) + (100 if body is None else 0)))
+                self.end_headers()
+                self.wfile.write(content)
+                if body is None:
+                    self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def page(self, url) -> dict:
+        """Two records a page, ordered by cursor and id; the pointer to the next page is its offset."""
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        since = datetime.fromisoformat(asked.get("updated_since", "1970-01-01T00:00:00Z"))
+        rows = [r for r in self.records[url.path.rpartition("/")[2]] if datetime.fromisoformat(r["updated_at"]) >= since]
+        rows.sort(key=lambda r: (r["updated_at"], r["id"]))
+        start = int(asked.get("cursor", 0))
+        return {"data": rows[start : start + 2], "next_cursor": str(start + 2) if start + 2 < len(rows) else None}
+
+    def proxied(self, settings: dict[str, str]) -> None:
+        """Take the company's real records, and be the API in these settings."""
+        with Api.reader(self.systems) as ask:
+            self.records = {table: ask(table) for table in self.records}
+        settings["SOURCES__PAYMENTS__BASE_URL"] = self.url
+
+    @staticmethod
+    @contextmanager
+    def reader(systems):
+        """A function that gives all records of a list of the company's real API."""
+        from urllib.request import Request, urlopen
+
+        settings = systems.settings()
+
+        def ask(table: str) -> list[dict]:
+            records, cursor = {}, ""
+            while cursor is not None:
+                request = Request(
+                    f"{settings['SOURCES__PAYMENTS__BASE_URL']}/v1/{table}?limit=500{cursor and '&cursor=' + cursor}",
+                    headers={"Authorization": f"Bearer {settings['SOURCES__PAYMENTS__API_TOKEN']}"},
+                )
+                with urlopen(request, timeout=30) as answer:
+                    page = json.load(answer)
+                records |= {record["id"]: record for record in page["data"]}
+                cursor = page["next_cursor"]
+            return list(records.values())
+
+        systems.faults()
+        yield ask
+
+
+def payment(number: int, day: int, **fields) -> dict:
+    return {"id": f"pay_{number}", "updated_at": f"2026-01-{day:02}T03:00:00.000Z", "note": "김치 😀", **fields}
+
+
+@pytest.fixture
+def api(place) -> Iterator[Api]:
+    with Api() as server:
+        server.records["payments"] = [payment(n, 1 + n) for n in range(9)]
+        place.settings |= {"SOURCES__PAYMENTS__BASE_URL": server.url, "SOURCES__PAYMENTS__API_TOKEN": "tok-3f9a81"}
+        yield server
+
+
+def test_only_changed_records_travel_and_each_lands_once(place, api):
+    assert place.load("payments") == {"payments": 9}
+    api.records["payments"][8]["status"] = "changed behind its cursor"
+    api.records["payments"].append(payment(9, 20))
+    api.queries.clear()
+    assert place.load("payments") == {"payments": 2}
+    assert "updated_since=2026-01-07" in api.queries[0]  # the last cursor less 48 hours
+    assert place.load("payments") == {}
+    assert place.query("select record from raw_payments.payments where id = 'pay_3'") == [
+        ('{"id":"pay_3","updated_at":"2026-01-04T03:00:00.000Z","note":"김치 😀"}',)
+    ]
+
+
+def test_numbers_keep_their_digits(place, api):
+    api.script = [
+        (
+            200,
+            '{"data": [{"id": "a", "updated_at": "2026-01-01T00:00:00Z", "n": 1.10, "big": 12345678901234567890.123456789}], '
+            '"next_cursor": null}',
+            {},
+        )
+    ]
+    place.load("payments")
+    assert '"n":1.10,"big":12345678901234567890.123456789}' in place.query("select record from raw_payments.payments where id = 'a'")[0][0]
+
+
+def test_throttled_failing_and_broken_answers_are_asked_again(place, api):
+    api.script = [(429, {"error": "slow down"}, {"Retry-After": "1"}), (503, "", {}), (200, None, {}), (500, "oops", {})]
+    assert place.load("payments") == {"payments": 9}
+    waited = api.times[1] - api.times[0]
+    assert waited >= timedelta(seconds=1), "Retry-After was not honoured"
+
+
+def test_pages_that_repeat_records_land_them_once(place, api):
+    first = api.page(urlsplit("/v1/payments"))
+    api.script = [(200, first, {}), (200, {"data": first["data"], "next_cursor": "1"}, {})]
+    assert place.load("payments") == {"payments": 9}
+    assert place.twice("payments", "id, updated_at", "raw_payments") == []
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ([(200, {"data": [], "next_cursor": "7"}, {})] * 3, "twice"),
+        ([(200, {"items": [], "next_cursor": None}, {})], "no list 'data'"),
+        ([(200, {"data": []}, {})], "next_cursor"),
+        ([(200, "<html>maintenance</html>", {})], "not JSON"),
+        ([(200, {"data": [payment(1, 1)], "next_cursor": "1"}, {}), *[(503, "", {})] * 9], "503"),
+        ([(200, {"data": [payment(1, 1)], "next_cursor": "1"}, {}), *[(200, None, {})] * 9], "broke off"),
+        ([(401, {"error": "expired"}, {})], "API_TOKEN"),
+    ],
+)
+def test_an_api_that_goes_wrong_lands_nothing_and_the_next_run_catches_up(place, api, script, says):
+    api.script = list(script)
+    report = place.run("payments")["payments"]
+    assert not report.ok and says in report.error and "tok-3f9a81" not in report.error
+    assert not place.query("select 1 from duckdb_tables() where schema_name = 'raw_payments' and table_name = 'payments'")
+    api.script = []
+    assert place.load("payments") == {"payments": 9}
+
+
+def test_records_of_any_shape_are_kept(place, api):
+    odd = [{"id": None, "updated_at": "soon"}, {"no": "id"}, {"id": 7, "updated_at": 1767225600}, {"id": "x", "updated_at": "2026-01-02"}]
+    page = {"data": odd, "next_cursor": None}
+    for expected in (4, 0):
+        api.script = [(200, page, {})]
+        assert place.load("payments").get("payments", 0) == expected
+        api.records["payments"] = []
+    rows = place.query("select id, updated_at from raw_payments.payments order by record")
+    assert (None, None) in rows and ("7", datetime(2026, 1, 1, tzinfo=UTC)) in rows
+
+
+# What goes wrong, as people see it
+
+
+def refused(place: Place, *arguments: str) -> str:
+    """The output of an `ingest` that ends with exit code 1: no traceback, no secret."""
+    done = place.command(*arguments)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1, output
+    assert "Traceback" not in output
+    for secret in (
+        place.settings["SOURCES__PAYMENTS__API_TOKEN"],
+        place.settings["SOURCES__SHOP__CREDENTIALS"].split(":")[2].split("@")[0],
+    ):
+        assert secret not in output
+    return output
+
+
+def test_each_failing_source_is_named_with_a_remedy_and_the_others_are_loaded(place):
+    good = dict(place.settings)
+    place.settings |= {
+        "SOURCES__SHOP__CREDENTIALS": good["SOURCES__SHOP__CREDENTIALS"].replace("reader:", "reader:wrong-"),
+        "SOURCES__PAYMENTS__API_TOKEN": "expired-91c2",
+        "SOURCES__SUPPLIER__BUCKET_URL": str(place.folder / "nowhere"),
+    }
+    output = refused(place)
+    assert "ingest: shop: " in output and "wrong user or password" in output and "SOURCES__SHOP__CREDENTIALS" in output
+    assert "ingest: payments: " in output and "SOURCES__PAYMENTS__API_TOKEN" in output
+    assert "ingest: supplier: " in output and "nowhere does not exist" in output
+    assert place.query("select count(*) > 20 from raw_calendar.holidays") == [(True,)]
+    place.settings = good
+    done = place.command()
+    assert done.returncode == 0, done.stderr
+    assert "order_items" in done.stdout and "raw" not in done.stderr
+    done = place.command("status")
+    assert done.returncode == 0 and "0 min ago" in done.stdout
+
+
+def test_servers_that_are_down(place):
+    place.settings |= {
+        "SOURCES__SHOP__CREDENTIALS": "postgresql://reader:pass-5512@127.0.0.1:1/shop",
+        "SOURCES__PAYMENTS__BASE_URL": "http://127.0.0.1:1",
+    }
+    output = refused(place, "shop", "payments")
+    assert "127.0.0.1:1 can't be reached" in output and "http://127.0.0.1:1 can't be reached" in output
+
+
+def test_a_setting_that_is_missing(place):
+    place.settings["SOURCES__SHOP__CREDENTIALS"] = "postgresql://a:b@c/d"
+    token = place.settings.pop("SOURCES__PAYMENTS__API_TOKEN")
+    done = place.command("payments")
+    assert done.returncode == 1 and "SOURCES__PAYMENTS__API_TOKEN" in done.stderr and "Traceback" not in done.stderr
+    assert token not in done.stderr
+
+
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+
+
+def test_a_warehouse_that_another_process_holds(place):
+    place.load("calendar")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(place.path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        holder.stdout.readline()
+        assert "is in use" in refused(place, "calendar") and str(holder.pid) in refused(place, "status")
+    finally:
+        holder.communicate()
+    assert place.load("calendar") == {}
+
+
+def test_commands_that_make_no_sense(place):
+    for arguments in (["nonsense"], ["--since", "yesterday"], ["--since", "2026-02-01", "--until", "2026-01-01"], ["--nope"]):
+        done = place.command(*arguments)
+        assert done.returncode == 2 and "Traceback" not in done.stderr, arguments
+    with pytest.raises(ValueError, match="primary key"):
+        Table("orders", cursor="updated_at")
+
+
+def test_help_and_status_need_no_dlt(place):
+    script = "import sys; from ingestion.cli import main; main(['status']); sys.exit('dlt' in sys.modules)"
+    assert place.command(script=script).returncode == 0
+
+
+def test_no_secret_is_written_to_disk(place):
+    place.load("shop", "payments")
+    place.command("select", "before", "1", "shop", script=KILL)
+    secrets = [place.settings["SOURCES__PAYMENTS__API_TOKEN"], place.settings["SOURCES__SHOP__CREDENTIALS"].split(":")[2].split("@")[0]]
+    for file in place.folder.rglob("*"):
+        if file.is_file():
+            assert not any(secret.encode() in file.read_bytes() for secret in secrets), file
+
+
+def test_errors_of_libraries_lose_their_secrets():
+    text = "could not connect to postgresql://u:p%40ss@h/d password=abc Bearer xyz.123 token: 'q w'"
+    assert not any(secret in redact(text) for secret in ("p%40ss", "abc", "xyz", "q w"))
+
+
+@pytest.fixture
+def extra_source(monkeypatch, tmp_path, place):
+    """Adds a source `extra` that reads these tables of the shop's database."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    (folder / "extra.py").write_text(
+        "from ingestion.database import detach, read_tables\nTABLES = []\n"
+        "def source(context):\n    return read_tables(context, TABLES)\nleave = detach\n"
+    )
+    from ingestion import sources
+
+    monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(folder)])
+    for name in ("CREDENTIALS", "CLOCK_SQL"):
+        place.settings[f"SOURCES__EXTRA__{name}"] = place.settings[f"SOURCES__SHOP__{name}"]
+    from ingestion.sources import extra
+
+    yield lambda tables: extra.TABLES.extend(tables)
+    del sys.modules["ingestion.sources.extra"]
+    del sources.extra
