@@ -90,7 +90,7 @@ def _instant(text: str) -> datetime:
 def _run(options: argparse.Namespace) -> int:
     from ingestion.load import run
 
-    with _progress() as on_progress:
+    with progress() as on_progress:
         reports = run(
             options.sources or None,
             options.target,
@@ -101,16 +101,7 @@ def _run(options: argparse.Namespace) -> int:
             deletes=options.deletes,
             allow_deletes=options.allow_deletes,
         )
-    _print_summary(reports)
-    for report in reports:
-        for note in report.notes:
-            print(f"note: {report.source}: {note}", file=sys.stderr)
-        if report.error:
-            print(f"ingest: {report.source}: {report.error}", file=sys.stderr)
-        if report.exception and options.debug:
-            import traceback
-
-            traceback.print_exception(report.exception)
+    print_reports(reports, options.debug)
     return 0 if all(report.ok for report in reports) else 1
 
 
@@ -118,7 +109,7 @@ def _status(options: argparse.Namespace) -> int:
     from ingestion.status import status
 
     rows = status(options.sources or None, options.target)
-    _print_table(
+    print_table(
         ("source", "table", "last load", "rows in raw", "rows of that load", "cursor", "last read"),
         [
             (r.source, r.table, _minute(r.loaded_at), _number(r.rows), _number(r.last_rows), _cursor(r.cursor), _ago(r.read_at))
@@ -129,8 +120,9 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_summary(reports: "Sequence[SourceReport]") -> None:
-    """Per table: rows landed, those among them that mark a deletion, and the source's seconds."""
+def print_reports(reports: "Sequence[SourceReport]", debug: bool = False) -> None:
+    """Per table: rows landed, those among them that mark a deletion, and the source's seconds; then, on stderr, what
+    people should know and what went wrong."""
     rows = []
     for report in reports:
         seconds = f"{report.seconds:.1f}"
@@ -139,10 +131,19 @@ def _print_summary(reports: "Sequence[SourceReport]") -> None:
             seconds = ""
         if not report.ok:
             rows.append((report.source, "not loaded" if not report.tables else "not all loaded", "", "", seconds))
-    _print_table(("source", "table", "rows landed", "deleted", "seconds"), rows, numbers=(2, 3, 4))
+    print_table(("source", "table", "rows landed", "deleted", "seconds"), rows, numbers=(2, 3, 4))
+    for report in reports:
+        for note in report.notes:
+            print(f"note: {report.source}: {note}", file=sys.stderr)
+        if report.error:
+            print(f"ingest: {report.source}: {report.error}", file=sys.stderr)
+        if report.exception and debug:
+            import traceback
+
+            traceback.print_exception(report.exception)
 
 
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:
     """Plain text on purpose: it looks the same in a terminal, in a log and in a pipe. Numbers are right-aligned."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
@@ -151,7 +152,7 @@ def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[Progress], None]]":
+def progress() -> "Iterator[Callable[[Progress], None]]":
     """A bar where there is a terminal, else a line per step."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield _LogLines()
