@@ -54,9 +54,7 @@ def clean(systems: Systems, options: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line. A new command is a function of (systems, options) and a line here."""
     top = argparse.ArgumentParser(prog="demo", description="The sample company Moa Market, as real servers.")
-    top.add_argument(
-        "--folder", type=Path, help="where the company lives (default: $DEMO_HOME, or .demo here)"
-    )
+    top.add_argument("--folder", type=Path, help="where the company lives (default: $DEMO_HOME, or .demo here)")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(function, text: str) -> argparse.ArgumentParser:
@@ -69,12 +67,8 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")
     starting = command(start, "make the company, or resume it, and start its servers")
     starting.add_argument("--days", type=int, help=f"live until this day (new company: {DAYS})")
-    starting.add_argument(
-        "--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})"
-    )
-    starting.add_argument(
-        "--seed", type=int, help=f"which company of all possible ones (new company: {SEED})"
-    )
+    starting.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")
+    starting.add_argument("--seed", type=int, help=f"which company of all possible ones (new company: {SEED})")
     living = command(live, "live further days")
     living.add_argument("days", type=int, nargs="?", default=1, metavar="N", help="how many (default: 1)")
     command(status, "say what runs, where, and which day it is")

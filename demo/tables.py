@@ -52,19 +52,12 @@ class Journal:
         lengths = [len(v) for v in values.values() if isinstance(v, np.ndarray)]
         rows = lengths[0] if lengths else 1
         if rows:
-            self._pieces.append(
-                {k: v if isinstance(v, np.ndarray) else [v] * rows for k, v in values.items()}
-            )
+            self._pieces.append({k: v if isinstance(v, np.ndarray) else [v] * rows for k, v in values.items()})
 
     def table(self) -> pa.Table:
         """Everything noted so far, in order."""
         return pa.table(
-            {
-                f.name: to_arrow(
-                    np.concatenate([np.asarray(p[f.name], object) for p in self._pieces] or [[]]), f.type
-                )
-                for f in self._schema
-            }
+            {f.name: to_arrow(np.concatenate([np.asarray(p[f.name], object) for p in self._pieces] or [[]]), f.type) for f in self._schema}
         )
 
 

@@ -101,10 +101,7 @@ def test_the_same_seed_lives_the_same_days_in_one_go_or_one_by_one(lived):
 def test_days_added_up_are_the_present():
     """Applying every day's changes to nothing gives the rows that the company says it holds."""
     company = Company(seed=3, scale=SCALE)
-    held = {
-        name: {row["id"]: row for row in company.rows(name).to_pylist()}
-        for name in SHOP_TABLES + PAYMENT_TABLES
-    }
+    held = {name: {row["id"]: row for row in company.rows(name).to_pylist()} for name in SHOP_TABLES + PAYMENT_TABLES}
     for _ in range(30):
         changes = company.live()
         for name, ids in changes.deletes.items():

@@ -1,0 +1,1 @@
+"""Sources that only the benchmarks load."""
