@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import holidays
 import pytest
 from conftest import MARTS, STAR, Works, bad
 
@@ -271,6 +273,19 @@ def test_all_tables_have_rows(works: Works):
     tables = works.tables()
     assert set(tables) == {*STAR, *MARTS}
     assert all(tables.values())
+
+
+def test_dim_date_is_the_calendar(works: Works):
+    """Every day of the years with facts and of the one after, as Python's calendar and the library `holidays` have it."""
+    days = works.query("select * from core.dim_date order by date_id")
+    first, last = date(2026, 1, 1), date(2027, 12, 31)
+    public = holidays.country_holidays("NZ", years=range(first.year, last.year + 1))
+    assert [row[1] for row in days] == [first + timedelta(n) for n in range((last - first).days + 1)]
+    for date_id, on, year, quarter, month, week, day_of_week, day_name, month_name, is_weekend, is_holiday, name in days:
+        assert (date_id, year, month) == (int(f"{on:%Y%m%d}"), on.year, on.month)
+        assert (quarter, week, day_of_week) == ((on.month + 2) // 3, on.isocalendar().week, on.isoweekday())
+        assert (day_name, month_name, is_weekend) == (f"{on:%A}", f"{on:%B}", on.weekday() >= 5)
+        assert is_holiday == (on in public) == (name is not None)
 
 
 def test_every_column_is_described(daily: Works):

@@ -1,21 +1,15 @@
--- From the first of January of the first year with data to the last day of the year after the last.
+-- From the first of January of the first year with facts to the last day of the year after the last.
 with
 
-orders as (
+sales as (
 
-    select ordered_on from {{ ref('stg_shop__order') }}
-
-),
-
-payments as (
-
-    select {{ business_date('created_at') }} as paid_on from {{ ref('stg_payments__payment') }}
+    select ordered_on from {{ ref('fact_sales') }}
 
 ),
 
-refunds as (
+transactions as (
 
-    select {{ business_date('created_at') }} as refunded_on from {{ ref('stg_payments__refund') }}
+    select occurred_on from {{ ref('fact_payment') }}
 
 ),
 
@@ -30,17 +24,12 @@ extremes as (
     select
         min(ordered_on) as first_on,
         max(ordered_on) as last_on
-    from orders
+    from sales
     union all
     select
-        min(paid_on) as first_on,
-        max(paid_on) as last_on
-    from payments
-    union all
-    select
-        min(refunded_on) as first_on,
-        max(refunded_on) as last_on
-    from refunds
+        min(occurred_on) as first_on,
+        max(occurred_on) as last_on
+    from transactions
 
 ),
 

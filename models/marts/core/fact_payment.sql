@@ -8,7 +8,7 @@
 }}
 
 -- Incremental as fact_sales is: by load, and by comparison with what the orders and dimensions say now,
--- because a payment can come before its order.
+-- because a payment can come before its order, and an order can be deleted after its payment.
 
 with
 
@@ -26,7 +26,11 @@ refunds as (
 
 orders as (
 
-    select * from {{ ref('stg_shop__order') }}
+    select
+        order_id,
+        customer_id,
+        store_id
+    from {{ ref('stg_shop__order') }}
     where not is_deleted
 
 ),
@@ -59,31 +63,79 @@ transactions as (
     from payments
     union all
     select
-        refunds.refund_id as transaction_id,
-        refunds.payment_id,
-        refunds.order_id,
+        refund_id as transaction_id,
+        payment_id,
+        order_id,
         'refund' as transaction_type,
-        payments.payment_method,
-        refunds.refund_status as transaction_status,
-        refunds.currency,
-        refunds.amount,
-        refunds.created_at as occurred_at,
-        refunds._dlt_load_id
+        cast(null as {{ dbt.type_string() }}) as payment_method,
+        refund_status as transaction_status,
+        currency,
+        amount,
+        created_at as occurred_at,
+        _dlt_load_id
     from refunds
-    left join payments
-        on refunds.payment_id = payments.payment_id
 
 ),
+
+{% if is_incremental() %}
+
+    known as (
+
+        select * from {{ this }}
+
+    ),
+
+    stale as (
+
+        select known.transaction_id
+        from known
+        left join orders
+            on known.order_id = orders.order_id
+        left join customers
+            on orders.customer_id = customers.customer_id
+            and known.occurred_at >= customers.valid_from
+            and known.occurred_at < customers.valid_to
+        left join stores
+            on orders.store_id = stores.store_id
+            and known.occurred_at >= stores.valid_from
+            and known.occurred_at < stores.valid_to
+        where
+            known.customer_id is distinct from orders.customer_id
+            or known.store_id is distinct from orders.store_id
+            or known.customer_key <> coalesce(customers.customer_key, '-1')
+            or known.store_key <> coalesce(stores.store_key, '-1')
+
+    ),
+
+    changed as (
+
+        select *
+        from transactions
+        where
+            _dlt_load_id > (select coalesce(max(known._dlt_load_id), '') from known)
+            or transaction_id in (select stale.transaction_id from stale)
+
+    ),
+
+{% else %}
+
+    changed as (
+
+        select * from transactions
+
+    ),
+
+{% endif %}
 
 identified as (
 
     select
-        transactions.*,
+        changed.*,
         orders.customer_id,
         orders.store_id
-    from transactions
+    from changed
     left join orders
-        on transactions.order_id = orders.order_id
+        on changed.order_id = orders.order_id
 
 ),
 
@@ -127,40 +179,6 @@ keyed as (
     left join stores
         on {{ valid_at('stores', 'store_id', 'identified', 'occurred_at') }}
 
-),
+)
 
-{% if is_incremental() %}
-
-    known as (
-
-        select * from {{ this }}
-
-    ),
-
-    changed as (
-
-        select keyed.*
-        from keyed
-        left join known
-            on keyed.transaction_id = known.transaction_id
-        where
-            known.transaction_id is null
-            or keyed._dlt_load_id <> known._dlt_load_id
-            or keyed.customer_key <> known.customer_key
-            or keyed.store_key <> known.store_key
-            or keyed.customer_id is distinct from known.customer_id
-            or keyed.payment_method is distinct from known.payment_method
-
-    )
-
-{% else %}
-
-    changed as (
-
-        select * from keyed
-
-    )
-
-{% endif %}
-
-select * from changed
+select * from keyed
