@@ -3,8 +3,12 @@
     version_key   surrogate_key of the id and valid_from
     valid_from    when this version began; the first one reaches back to the beginning of time, so that
                   facts older than our first look at the source find it
-    valid_to      when the next one began; the end of time for the current one
+    valid_to      when the next one began; the end of time for the last one
     is_current    true for the last version of each member
+
+  A source can take back what it said: a file is mended and sent again, and a change that we built on
+  never was. The snapshot then closes that version no later than it began; it is left out here, and the
+  ends are the beginnings of the versions that remain, so the line has neither gap nor overlap.
 
   snapshot: a CTE that selects from the snapshot.   id: the natural key's column.
 #}
@@ -20,10 +24,15 @@
                     then {{ beginning_of_time() }}
                 else dbt_valid_from
             end as valid_from,
-            dbt_valid_to as valid_to,
-            dbt_valid_to = {{ end_of_time() }} as is_current
-        from {{ snapshot }}
-        -- A change that the source dates no later than the version before it replaces that version.
-        where dbt_valid_from < dbt_valid_to
+            coalesce(lead(dbt_valid_from) over (partition by {{ id }} order by dbt_valid_from), {{ end_of_time() }}) as valid_to,
+            lead(dbt_valid_from) over (partition by {{ id }} order by dbt_valid_from) is null as is_current
+        from (
+            select
+                *,
+                row_number() over (partition by {{ id }}, dbt_valid_from order by dbt_valid_to desc) as replacement_rank
+            from {{ snapshot }}
+            where dbt_valid_from < dbt_valid_to
+        ) as standing
+        where replacement_rank = 1
     ) as versions
 {%- endmacro %}

@@ -68,6 +68,7 @@ described as (
         cast(extract(year from spine.date_on) as integer) as year,
         cast(extract(quarter from spine.date_on) as integer) as quarter,
         cast(extract(month from spine.date_on) as integer) as month,
+        cast(extract(isoyear from spine.date_on) as integer) as week_year,
         cast(extract(week from spine.date_on) as integer) as week,
         cast(extract(isodow from spine.date_on) as integer) as day_of_week,
         holidays.holiday_name
@@ -85,6 +86,7 @@ named as (
         year,
         quarter,
         month,
+        week_year,
         week,
         day_of_week,
         case day_of_week

@@ -1,4 +1,5 @@
--- Recency, frequency and monetary value as quintiles: 5 is the best fifth. Recency counts to the last day
+-- Recency, frequency and monetary value as quintiles: 5 is the best fifth, and equal customers share
+-- one, so fifths of a small number (of orders, of days) are not equally large. Recency counts to the last day
 -- on which anything was sold, not to today, so that yesterday's data gives yesterday's answer.
 with
 
@@ -72,9 +73,9 @@ ranked as (
         measured.refunded_amount,
         cast(measured.revenue - measured.refunded_amount as decimal(18, 2)) as lifetime_value,
         measured.recency_days,
-        cast(ntile(5) over (order by measured.recency_days desc, measured.customer_id asc) as integer) as recency_quintile,
-        cast(ntile(5) over (order by measured.orders, measured.customer_id) as integer) as frequency_quintile,
-        cast(ntile(5) over (order by measured.revenue, measured.customer_id) as integer) as monetary_quintile,
+        cast(least(5, 1 + floor(5 * percent_rank() over (order by measured.recency_days desc))) as integer) as recency_quintile,
+        cast(least(5, 1 + floor(5 * percent_rank() over (order by measured.orders))) as integer) as frequency_quintile,
+        cast(least(5, 1 + floor(5 * percent_rank() over (order by measured.revenue))) as integer) as monetary_quintile,
 
         -- times
         measured.first_ordered_on,

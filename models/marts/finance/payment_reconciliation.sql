@@ -1,5 +1,6 @@
--- What was sold on a day against what was paid for that day's orders, whenever the money moved: only so
--- is every difference somebody's mistake, and not a payment that cleared after midnight.
+-- What was sold on a day against the money that moved for that day's orders, whenever it moved: so a
+-- payment that cleared after midnight, or a refund weeks later, makes no difference, and what is left has
+-- a reason. Expected is what was sold less what was refunded of it; of a cancelled order, nothing.
 with
 
 sales as (
@@ -19,10 +20,13 @@ sold_orders as (
     select
         order_id,
         ordered_on,
-        cast(coalesce(sum(net_amount), 0) as decimal(18, 2)) as sold_amount,
-        sum(case when is_amount_missing then 1 else 0 end) as lines_without_amount
+        order_status = 'cancelled' as is_cancelled,
+        cast(coalesce(sum(case when order_status <> 'cancelled' then net_amount end), 0) as decimal(18, 2)) as sold_amount,
+        cast(coalesce(sum(case when order_status <> 'cancelled' then refunded_amount end), 0) as decimal(18, 2))
+            as sold_refunded_amount,
+        sum(case when is_amount_missing and order_status <> 'cancelled' then 1 else 0 end) as lines_without_amount
     from sales
-    group by order_id, ordered_on
+    group by order_id, ordered_on, order_status
 
 ),
 
@@ -43,20 +47,32 @@ matched as (
 
     select
         coalesce(sold_orders.ordered_on, paid_orders.first_occurred_on) as date,
+        sold_orders.order_id is null as is_unmatched,
+        coalesce(sold_orders.is_cancelled, false) as is_cancelled,
         coalesce(sold_orders.sold_amount, 0) as sold_amount,
+        coalesce(sold_orders.sold_amount, 0) - coalesce(sold_orders.sold_refunded_amount, 0) as expected_amount,
         coalesce(paid_orders.paid_amount, 0) as paid_amount,
         coalesce(paid_orders.refunded_amount, 0) as refunded_amount,
-        coalesce(paid_orders.paid_amount, 0) - coalesce(sold_orders.sold_amount, 0) as difference_amount,
-        coalesce(sold_orders.lines_without_amount, 0) as lines_without_amount,
-        case
-            when sold_orders.order_id is null then 'unmatched'
-            when coalesce(paid_orders.paid_amount, 0) = 0 then 'unpaid'
-            when sold_orders.lines_without_amount > 0 then 'missing'
-            else 'unexplained'
-        end as reason
+        coalesce(sold_orders.lines_without_amount, 0) as lines_without_amount
     from sold_orders
     full outer join paid_orders
         on sold_orders.order_id = paid_orders.order_id
+
+),
+
+explained as (
+
+    select
+        *,
+        paid_amount - refunded_amount - expected_amount as difference_amount,
+        case
+            when is_unmatched then 'unmatched'
+            when is_cancelled then 'owed'
+            when paid_amount = 0 then 'unpaid'
+            when lines_without_amount > 0 then 'missing'
+            else 'unexplained'
+        end as reason
+    from matched
 
 ),
 
@@ -73,13 +89,15 @@ daily as (
         cast(sum(sold_amount) as decimal(18, 2)) as sold_amount,
         cast(sum(paid_amount) as decimal(18, 2)) as paid_amount,
         cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
+        cast(sum(expected_amount) as decimal(18, 2)) as expected_amount,
         cast(sum(difference_amount) as decimal(18, 2)) as difference_amount,
         cast(sum(case when reason = 'unmatched' then difference_amount else 0 end) as decimal(18, 2)) as unmatched_amount,
+        cast(sum(case when reason = 'owed' then difference_amount else 0 end) as decimal(18, 2)) as owed_amount,
         cast(sum(case when reason = 'unpaid' then difference_amount else 0 end) as decimal(18, 2)) as unpaid_amount,
         cast(sum(case when reason = 'missing' then difference_amount else 0 end) as decimal(18, 2)) as missing_amount,
         cast(sum(case when reason = 'unexplained' then difference_amount else 0 end) as decimal(18, 2)) as unexplained_amount,
         cast(sum(lines_without_amount) as bigint) as lines_without_amount
-    from matched
+    from explained
     group by date
 
 )

@@ -5,7 +5,6 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where not is_amount_missing
 
 ),
 
@@ -62,7 +61,8 @@ flagged as (
 
         -- attributes
         categorised.category,
-        categorised.unit_price < bounds.lower_price or categorised.unit_price > bounds.upper_price as is_price_outlier,
+        coalesce(categorised.unit_price < bounds.lower_price or categorised.unit_price > bounds.upper_price, false)
+            as is_price_outlier,
         categorised.quantity < bounds.lower_quantity or categorised.quantity > bounds.upper_quantity
             as is_quantity_outlier,
 
