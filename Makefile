@@ -6,12 +6,16 @@ UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 # The interpreter of the environment goes first, for the commands that start each other.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# Trust the certificates that the machine trusts: a company's proxy has its own.
+export UV_SYSTEM_CERTS := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint docs bench lock clean
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
-	@echo "  DAYS=3 SCALE=10 after 'make run' let the company live on, and make it larger."
+	@echo "  make run DAYS=3     lets the company live three more days first"
+	@echo "  make run SCALE=10   makes a larger company ('make clean' first)"
 
 run: .venv/installed profiles.yml  ## Start the sample company, load it, build and document the warehouse.
 	@$(BIN)/demo run --live $(DAYS) $(if $(SCALE),--scale $(SCALE))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from demo.servers import DAYS, SCALE, SEED, DemoError, Systems
+from ingestion.errors import IngestError
 
 
 def run(systems: Systems, options: argparse.Namespace) -> int:
@@ -48,7 +49,7 @@ def stop(systems: Systems, options: argparse.Namespace) -> None:
 
 def clean(systems: Systems, options: argparse.Namespace) -> None:
     systems.clean()
-    print("Moa Market's systems are stopped and deleted.")
+    print("Moa Market's systems are stopped and deleted. A warehouse that was filled from them still holds them: make clean")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.function(Systems(options.folder), options) or 0
-    except DemoError as error:
+    except (DemoError, IngestError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import ingestion
-from demo.servers import Systems
+from demo.servers import DemoError, Systems
 from ingestion.cli import print_reports, print_table, progress
-from ingestion.warehouse import find_warehouse
+from ingestion.warehouse import Warehouse, find_warehouse
 
 LAST_DAYS = 7  # of revenue, in the summary
 
@@ -29,10 +29,14 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
     Returns 0 when every source was loaded and everything was built and passed its tests, else 1: what could be
     done is done and shown all the same.
     """
+    warehouse = find_warehouse()
+    with warehouse.connect():
+        pass  # a warehouse that another program holds is better found now than after minutes
     ran_before = systems.running
     try:
-        with _step("The sample company lives its days"):
+        with _step("The sample company's systems start" + (f" and live {options.live} more days" if options.live else "")):
             systems.start(scale=options.scale)
+            _check_company(warehouse, systems)
             if options.live:
                 systems.live(options.live)
         os.environ.update(systems.settings())
@@ -45,8 +49,20 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
         built = _dbt("build")
     with _step("dbt docs generate"):
         documented = _dbt("docs", "generate", "--static")
-    _summary(systems, reports, built)
+    _summary(warehouse, systems, reports, built)
     return 0 if all(report.ok for report in reports) and built.success and documented.success else 1
+
+
+def _check_company(warehouse: Warehouse, systems: Systems) -> None:
+    """Two companies in one warehouse would be one wrong number: the first to fill it is noted in it."""
+    with warehouse.connect() as connection:
+        connection.execute("create schema if not exists raw_demo")
+        connection.execute("create table if not exists raw_demo.company (id varchar)")
+        ids = [row[0] for row in connection.execute("select id from raw_demo.company").fetchall()]
+        if not ids:
+            connection.execute("insert into raw_demo.company values (?)", [systems.id])
+        elif ids != [systems.id]:
+            raise DemoError(f"{warehouse.path} was filled from another company, which is gone. Begin anew: make clean")
 
 
 @contextmanager
@@ -88,17 +104,18 @@ def _bar() -> Iterator[Callable[[Any], None]]:
         yield show
 
 
-def _summary(systems: Systems, reports: list[Any], built: Any) -> None:
+def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: Any) -> None:
     print("\nLanded")
     print_reports(reports)
     print(f"\n{_outcome(built)}")
-    warehouse = find_warehouse()
     if built.success:
         with warehouse.connect(read_only=True) as connection:
             _revenue(connection)
+            if missing := [report.source for report in reports if not report.ok]:
+                print(f"NOT UP TO DATE: {', '.join(missing)} could not be loaded, see above.")
             print(f"\n{_history(connection)}")
     print(
-        f"The company stands at the end of its day {systems.day}.\n\n"
+        f"The company stands at the end of its day {systems.day}{'; its systems run on (demo stop)' if systems.running else ''}.\n\n"
         f"Warehouse  {_short(warehouse.path)}\n"
         f"Docs       {_short(Path(os.environ.get('DBT_TARGET_PATH', 'target')) / 'static_index.html')} "
         "(open it in a browser, or: make docs)\n\n"
@@ -112,15 +129,21 @@ def _summary(systems: Systems, reports: list[Any], built: Any) -> None:
 def _outcome(built: Any) -> str:
     """How many models and tests passed; the failures by name."""
     kinds = {"seed": "seed", "snapshot": "snapshot", "model": "model", "test": "test", "unit_test": "test"}
-    passed, failed = Counter(), []
-    for result in built.result or []:
+    if not built.result:
+        return "dbt build did not come to its end; run it again."
+    passed, failed, skipped = Counter(), [], 0
+    for result in built.result:
         kind = kinds.get(result.node.resource_type)
         if kind and result.status in ("success", "pass"):
             passed[kind] += 1
+        elif kind and result.status == "skipped":
+            skipped += 1
         elif kind:
-            failed.append(f"\n  {result.status} {result.node.name}: {result.message or 'not run'}")
-    counts = ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in passed.items())
-    return f"Built and passed: {counts}" + (f"\nFAILED: {len(failed)}" + "".join(failed) if failed else "; nothing failed")
+            failed.append(f"\n  {result.status} {result.node.name}: {result.message}")
+    text = "Built and passed: " + ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in passed.items())
+    if not failed and not skipped:
+        return f"{text}; nothing failed"
+    return f"{text}\nFAILED: {len(failed)}{''.join(failed)}\n{skipped} more were skipped, as they stand on these."
 
 
 def _revenue(connection: Any) -> None:
@@ -157,8 +180,8 @@ def _history(connection: Any) -> str:
     versions, members, lines = connection.execute(
         """
         select
-            (select count(*) from core.dim_customer),
-            (select count(distinct customer_id) from core.dim_customer),
+            (select count(*) from core.dim_customer where customer_id <> -1),
+            (select count(distinct customer_id) from core.dim_customer where customer_id <> -1),
             (select count(*) from core.fact_sales)
         """
     ).fetchone()

@@ -144,6 +144,11 @@ class Systems:
         return bool(state and self._postgres.port and self._api_pid(state))
 
     @property
+    def id(self) -> str:
+        """Which company this is, also among those of the same seed: each made anew is another."""
+        return self._state()["id"]
+
+    @property
     def day(self) -> int:
         """How many days the company has lived."""
         return self._state()["day"]
@@ -209,7 +214,7 @@ class Systems:
         if strangers:
             raise DemoError(f"{self.folder} is not empty and holds no company: give an empty folder.")
         return {
-            "simulation": _simulation().SIMULATION, "seed": SEED if seed is None else seed,
+            "id": secrets.token_hex(8), "simulation": _simulation().SIMULATION, "seed": SEED if seed is None else seed,
             "scale": float(scale or SCALE), "day": DAYS if days is None else days, "building": True,
             "postgres_port": 0, "api_port": 0, "api_pid": 0,
             "admin_password": secrets.token_urlsafe(24), "reader_password": secrets.token_urlsafe(24),
@@ -382,7 +387,7 @@ def _compare(state: dict, days: int | None, scale: float | None, seed: int | Non
         if wanted is not None and wanted != state[name]:
             raise DemoError(
                 f"The company in this folder has {name} {state[name]:g}, not {wanted:g}. "
-                "Keep it (leave the option out), or begin anew: demo clean, then demo start"
+                "Keep it (leave the option out), or begin anew, with a warehouse of its own: make clean"
             )
 
 

@@ -90,16 +90,19 @@ class Context:
         remember: dict[str, Any] | None = None,
     ) -> "DltResource":
         """A dlt resource that appends what `items()` yields (Arrow tables), and remembers `remember` once they are
-        loaded; `items` may still change `remember` while it runs."""
+        loaded; `items` may still change `remember` while it runs. The raw table is there afterwards even when
+        nothing was yielded: models read it."""
         import dlt
 
         def rows() -> Iterator[Any]:
             self.report(Progress(self.source, table, "reading"))
-            count = 0
+            count, exists = 0, bool(self.raw_types(table))
             for item in items():
                 yield item
-                count += getattr(item, "num_rows", 0)
+                count, exists = count + getattr(item, "num_rows", 0), True
                 self.report(Progress(self.source, table, "reading", count))
+            if not exists:
+                yield _no_rows(columns)
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
             state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), **(remember or {})}
             dlt.current.resource_state().update(state)
@@ -117,3 +120,13 @@ class Context:
         """Notes that this table can't be loaded; the others go on."""
         text = str(error) if isinstance(error, IngestError) else first_line(error)
         self.failures[table] = redact(text, self.secrets)
+
+
+def _no_rows(columns: dict[str, dict[str, Any]]) -> Any:
+    """An Arrow table with these columns and no row. `dlt.mark.materialize_table_schema` would go through dlt's JSON
+    normaliser, which adds columns of its own."""
+    from dlt.common.destination import DestinationCapabilitiesContext
+    from dlt.common.libs.pyarrow import columns_to_arrow
+
+    named = {name: {"nullable": True, **hint, "name": name} for name, hint in columns.items()}
+    return columns_to_arrow(named, DestinationCapabilitiesContext.generic_capabilities("parquet"), "UTC").empty_table()

@@ -5,6 +5,9 @@ the server (`postgres_query`), where the cursor's index helps, and types that Du
 travel as text: it turns a numeric NaN into 0.0 and an unbounded numeric into DOUBLE. The cast back is
 DuckDB's, and fails on what the type can't hold.
 
+DuckDB's scan of the attached table would be faster, but can't be guarded against NaN: beside a `postgres_query`
+in the same statement its first connection reads outside of the transaction, so not the snapshot that was checked.
+
 How a run decides what to land of a table:
 
 1. Nothing of it is in raw yet: everything, by one INSERT … SELECT inside dlt's load job.

@@ -67,8 +67,10 @@ class _Reader:
         return self.context.resource(self.files.table, self.columns, self._new_files, {"files": self.read})
 
     def _new_files(self) -> Iterator[pyarrow.Table]:
-        refused = []
-        for file in self._listed():
+        refused, listed = [], self._listed()
+        if not listed:
+            self.context.notes.append(f"{self.url} holds no file {self.files.pattern} yet")
+        for file in listed:
             name = file["relative_path"]
             version = f"{file['modification_date'].timestamp():.6f}/{file['size_in_bytes']}"
             if not self._wanted(name, version):

@@ -8,6 +8,7 @@ killed run left behind: see `_finish`.
 
 import importlib
 import pkgutil
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,7 @@ def _load(
     report = SourceReport(name)
     context = Context(name, connection, options, {}, on_progress)
     try:
-        load_ids = _run_pipeline(_pipeline(name, warehouse, connection), context)
+        load_ids = _run_pipeline(_usable_pipeline(name, warehouse, connection), context)
         _count(report, context, load_ids)
         if context.failures:
             report.ok = False
@@ -117,6 +118,21 @@ def _pipeline(name: str, warehouse: Warehouse, connection: "duckdb.DuckDBPyConne
         dataset_name=f"raw_{name}",
         pipelines_dir=str(pipelines_dir() / warehouse.target),
     )
+
+
+def _usable_pipeline(name: str, warehouse: Warehouse, connection: "duckdb.DuckDBPyConnection") -> "dlt.Pipeline":
+    """The pipeline; its working folder is removed when a kill has left it in a state that dlt can't read.
+
+    A kill can fall on dlt making or wiping its folder, and then every later run would fail on it. Nothing is lost:
+    the warehouse holds the state, and what was not completed is read again."""
+    try:
+        pipeline = _pipeline(name, warehouse, connection)
+        pipeline.list_extracted_load_packages()
+        pipeline.list_normalized_load_packages()
+        return pipeline
+    except Exception:
+        shutil.rmtree(pipelines_dir() / warehouse.target / name, ignore_errors=True)
+        return _pipeline(name, warehouse, connection)
 
 
 def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:

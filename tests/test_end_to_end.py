@@ -1,6 +1,7 @@
 """The promises, from real servers to marts: what is right after days of loading, in whatever order it was loaded."""
 
 import json
+import re
 import shutil
 from datetime import date, timedelta
 from decimal import Decimal
@@ -273,6 +274,28 @@ def test_all_tables_have_rows(works: Works):
     tables = works.tables()
     assert set(tables) == {*STAR, *MARTS}
     assert all(tables.values())
+
+
+def test_a_file_that_was_mended_leaves_no_trace(make_works: Any):
+    """The supplier sends a wrong file, we build on it, and then the right one: the history is as if it never was."""
+    works = make_works(3)
+    works.ingest()
+    works.build()
+    before = works.query("from core.dim_product order by all")
+    newest = max(works.systems.supplier_folder.glob("catalogue_*.csv"))
+    right = newest.read_text()
+    header, *lines = right.splitlines()
+    wrong = [re.sub(r"\|[0-9.]*\|([0-9]*)$", r"|77.77|\1", line) for line in lines[: len(lines) // 2]]  # costs; the rest is missing
+    newest.write_text("\n".join([header, *wrong, ""]))
+    works.ingest()
+    works.build()
+    assert works.query(
+        "select count(*) filter (where unit_cost = 77.77) > 100, count(*) filter (where is_deleted) > 100 from core.dim_product"
+    ) == [(True, True)]
+    newest.write_text(right)
+    works.ingest()
+    works.build()
+    assert works.query("from core.dim_product order by all") == before
 
 
 def test_dim_date_is_the_calendar(works: Works):

@@ -255,6 +255,64 @@ def test_a_number_that_is_none_stops_its_table_and_no_other(place, shop, extra_s
     assert place.query("select sum(amount) from raw_extra.amounts") == [(Decimal("3.50"),)]
 
 
+def test_a_nan_stops_its_table_wherever_it_is(place, shop, extra_source):
+    """One NaN among many rows, in the first load and in a later one: the message names table, column and type."""
+    extra_source([Table("lines", primary_key="id", cursor="updated_at"), Table("fine", primary_key="id")])
+    shop.execute(
+        "drop table if exists lines; drop table if exists fine; drop domain if exists money2; create domain money2 as numeric(12, 2)"
+    )
+    shop.execute("""
+        create table lines as select
+            n::bigint as id, case when n % 7 > 0 then (n - 100000) / 7.0 end::numeric(38, 10) as share,
+            (n - 100000.01)::money2 as price, timestamptz '2026-01-01' + n * interval '1 second' as updated_at
+        from generate_series(1, 200000) as n
+    """)
+    shop.execute("create table fine as select 1::bigint as id; grant select on lines, fine to reader")
+    shop.execute("alter table lines add primary key (id); update lines set price = 'NaN' where id = 150000")
+    report = place.run("extra")["extra"]
+    assert all(word in report.error for word in ("lines: ", "price", '"NaN" to DECIMAL(12,2)')) and report.tables["fine"] == 1
+    shop.execute("update lines set price = -0.01 where id = 150000")
+    assert place.load("extra") == {"lines": 200_000}
+    sums = "select count(*), sum(share), sum(price), min(price), max(price), max(updated_at) from"
+    assert place.query(f"{sums} raw_extra.lines") == [shop.execute(f"{sums} lines").fetchone()]
+    shop.execute("update lines set price = 'NaN' where id = 200000")
+    error = place.run("extra")["extra"].error
+    assert all(word in error for word in ("lines: ", "price", '"NaN" to DECIMAL(12,2)'))
+
+
+def test_what_has_no_rows_yet_has_its_table_all_the_same(place, api, shop, extra_source, tmp_path):
+    extra_source([Table("things", primary_key="id")])
+    shop.execute("drop table if exists things; create table things (id bigint primary key, amount numeric(6, 2))")
+    shop.execute("grant select on things to reader")
+    records, api.records["payments"] = api.records["payments"], []
+    folder = tmp_path / "files"
+    folder.mkdir()
+    place.settings["SOURCES__SUPPLIER__BUCKET_URL"] = str(folder)
+    names = ["extra", "payments", "supplier"]
+    for _ in range(2):
+        reports = place.run(*names)
+        assert [reports[name].error for name in names] == [None] * 3
+        assert reports["payments"].tables == {"payments": 0, "refunds": 0}
+        assert reports["supplier"].tables == {"catalogue": 0} and "no file catalogue_*.csv" in reports["supplier"].notes[0]
+        assert reports["extra"].tables == {"things": 0}
+
+    def columns() -> list[tuple]:
+        return place.query(
+            "select table_name, column_name, data_type, is_nullable from duckdb_columns() where not starts_with(table_name, '_')"
+        )
+
+    empty = columns()
+    assert {("refunds", "record", "JSON", True), ("refunds", "updated_at", "TIMESTAMP WITH TIME ZONE", True)} < set(empty)
+    assert {("catalogue", "file_date", "DATE", True), ("catalogue", "line_number", "BIGINT", False)} < set(empty)
+    assert {name for name, column, *_ in empty if column == "_dlt_load_id"} == {"payments", "refunds", "catalogue", "things"}
+    # What comes later fits in, and no column appears that was not there.
+    api.records["payments"] = records
+    (folder / "catalogue_2026-01-01.csv").write_text("sku|product_name|brand|category|unit_cost|pack_size\na|b|c|d|1.20|6\n")
+    shop.execute("insert into things values (1, 1.25)")
+    assert place.load(*names) == {"things": 1, "payments": 9, "catalogue": 1}
+    assert columns() == empty
+
+
 # What changes
 
 
@@ -526,6 +584,20 @@ def test_what_a_kill_left_is_forgotten_when_the_warehouse_is_another(place, shop
     assert place.command("extract", "after", "1", "shop", script=KILL).returncode == -signal.SIGKILL
     shutil.copy(place.folder / "backup.duckdb", place.path)
     assert place.load("shop") == {"orders": 2}
+    assert_raw_is_the_shop(place, shop)
+
+
+@pytest.mark.parametrize("broken", ["load/normalized", "load", "normalize", "state.json"])
+def test_a_working_folder_that_a_kill_left_in_pieces_is_made_anew(place, shop, broken):
+    """A kill can fall on dlt wiping its folder, and then every later run would fail on what is left of it."""
+    place.load("shop")
+    piece = place.folder / "pipelines" / "dev" / "shop" / broken
+    if piece.is_dir():
+        shutil.rmtree(piece)
+    else:
+        assert piece.exists()
+        piece.write_text("")
+    assert place.load("shop") == {}
     assert_raw_is_the_shop(place, shop)
 
 
