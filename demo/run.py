@@ -110,10 +110,11 @@ def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: 
     print(f"\n{_outcome(built)}")
     if built.success:
         with warehouse.connect(read_only=True) as connection:
-            _revenue(connection)
+            tables = {result.node.name: result.node.relation_name for result in built.result if result.node.resource_type == "model"}
+            _revenue(connection, tables)
             if missing := [report.source for report in reports if not report.ok]:
                 print(f"NOT UP TO DATE: {', '.join(missing)} could not be loaded, see above.")
-            print(f"\n{_history(connection)}")
+            print(f"\n{_history(connection, tables)}")
     print(
         f"The company stands at the end of its day {systems.day}{'; its systems run on (demo stop)' if systems.running else ''}.\n\n"
         f"Warehouse  {_short(warehouse.path)}\n"
@@ -146,9 +147,9 @@ def _outcome(built: Any) -> str:
     return f"{text}\nFAILED: {len(failed)}{''.join(failed)}\n{skipped} more were skipped, as they stand on these."
 
 
-def _revenue(connection: Any) -> None:
+def _revenue(connection: Any, tables: dict[str, str]) -> None:
     rows = connection.execute(
-        """
+        f"""
         select
             daily_revenue.date,
             dim_date.day_name,
@@ -157,8 +158,8 @@ def _revenue(connection: Any) -> None:
             sum(revenue),
             sum(revenue_week_before),
             sum(orders)
-        from marts.daily_revenue
-        inner join core.dim_date using (date_id)
+        from {tables["daily_revenue"]} as daily_revenue
+        inner join {tables["dim_date"]} as dim_date using (date_id)
         group by all
         order by 1 desc
         limit ?
@@ -176,13 +177,13 @@ def _revenue(connection: Any) -> None:
     )
 
 
-def _history(connection: Any) -> str:
+def _history(connection: Any, tables: dict[str, str]) -> str:
     versions, members, lines = connection.execute(
-        """
+        f"""
         select
-            (select count(*) from core.dim_customer where customer_id <> -1),
-            (select count(distinct customer_id) from core.dim_customer where customer_id <> -1),
-            (select count(*) from core.fact_sales)
+            (select count(*) from {tables["dim_customer"]} where customer_id <> -1),
+            (select count(distinct customer_id) from {tables["dim_customer"]} where customer_id <> -1),
+            (select count(*) from {tables["fact_sales"]})
         """
     ).fetchone()
     return f"dim_customer has {versions:,} versions of {members:,} customers; fact_sales has {lines:,} order lines."

@@ -19,19 +19,37 @@ MAY_READ = {
 }
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Parsed from nothing, with every warning and deprecation an error."""
-    folder = tmp_path_factory.mktemp("parse")
-    (folder / "profiles.yml").write_text((PROJECT / "profiles.yml.example").read_text())
+def parse(folder: Path, schema: str = "unfiled") -> dict[str, Any]:
+    """The manifest, parsed from nothing, with every warning and deprecation an error."""
+    profile = (PROJECT / "profiles.yml.example").read_text()
+    assert "schema: unfiled" in profile
+    (folder / "profiles.yml").write_text(profile.replace("schema: unfiled", f"schema: {schema}"))
     arguments = ["--quiet", "--warn-error", "parse", "--no-partial-parse", "--project-dir", str(PROJECT)]
     result = dbtRunner().invoke([*arguments, "--profiles-dir", str(folder), "--target-path", str(folder / "target")])
     assert result.success, result.exception
     return json.loads((folder / "target" / "manifest.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("parse"))
+
+
+def test_schemas_have_plain_names_or_the_prefix_of_a_developer(manifest: dict[str, Any], tmp_path: Path):
+    plain = {node["schema"] for node in nodes(manifest, "model", "snapshot", "seed")}
+    assert plain == {*LAYERS} - {"raw"}
+    prefixed = parse(tmp_path, schema="alice")
+    assert {node["schema"] for node in nodes(prefixed, "model", "snapshot", "seed")} == {f"alice_{schema}" for schema in plain}
+    assert {source["schema"] for source in prefixed["sources"].values()} == {source["schema"] for source in manifest["sources"].values()}
+
+
 def nodes(manifest: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
     return [node for node in manifest["nodes"].values() if node["resource_type"] in kinds]
+
+
+def kind_of_test(test: dict[str, Any]) -> str | None:
+    """The generic test's name; None for a test that is a query of its own."""
+    return (test.get("test_metadata") or {}).get("name")
 
 
 def layer(manifest: dict[str, Any], unique_id: str) -> str:
@@ -70,14 +88,12 @@ def test_everything_is_described(manifest: dict[str, Any]):
 
 
 def test_every_model_has_a_primary_key(manifest: dict[str, Any]):
-    tested = {node["attached_node"] for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "primary_key"}
+    tested = {node["attached_node"] for node in nodes(manifest, "test") if kind_of_test(node) == "primary_key"}
     assert {node["unique_id"] for node in nodes(manifest, "model", "seed")} - tested == set()
 
 
 def test_marts_have_contracts_and_keys_have_relationships(manifest: dict[str, Any]):
-    related = {
-        (node["attached_node"], node["column_name"]) for node in nodes(manifest, "test") if node["test_metadata"]["name"] == "relationships"
-    }
+    related = {(node["attached_node"], node["column_name"]) for node in nodes(manifest, "test") if kind_of_test(node) == "relationships"}
     for model in nodes(manifest, "model"):
         if layer(manifest, model["unique_id"]) in ("core", "marts"):
             assert model["config"]["contract"]["enforced"], model["name"]
