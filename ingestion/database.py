@@ -21,16 +21,18 @@ How a run decides what to land of a table:
 All of a table's reads share one transaction, and so one snapshot of the source.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import dlt
 import duckdb
 import psycopg
 from dlt.common.destination.client import SqlModel
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion.context import Context
@@ -84,7 +86,12 @@ class Column:
 
     @property
     def received(self) -> str:
-        return f"cast({_quoted(self.name)} as {self.raw_type}) as {_quoted(self.name)}"
+        return f"cast({_quoted(self.name)} as {self.raw_type}) as {_quoted(self.raw_name)}"
+
+    @property
+    def raw_name(self) -> str:
+        """Its name in raw, where dlt writes all names in snake case."""
+        return _naming().normalize_identifier(self.name)
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,8 @@ class _Reader:
         self.context, self.source, self.table, self.columns, self.clock = context, source, table, columns, clock
         self.con = context.connection
         self.state = context.state.get(table.name, {})
-        self.key = ", ".join(_quoted(name) for name in table.key)
+        self.key_columns = [column for column in columns if column.name in table.key]
+        self.key = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
         self.cursor = next((column for column in columns if column.name == table.cursor), None)
         self.raw = context.raw_types(table.name)
         self.has_rows = context.has_rows(table.name)
@@ -190,14 +198,18 @@ class _Reader:
         missing = {*self.table.key, *filter(None, [self.table.cursor])} - {column.name for column in self.columns}
         if missing:
             raise IngestError(f"{where} has no column {', '.join(sorted(missing))}.", "Declare its key and cursor anew.")
+        twins = [name for name, count in Counter(c.raw_name for c in self.columns).items() if count > 1]
+        if twins:
+            raise IngestError(f"{where} has columns that are both {', '.join(twins)} in raw.", "Exclude one of them.")
         for column in self.columns:
-            before = self.raw.get(column.name)
+            before = self.raw.get(column.raw_name)
             if before and before != column.raw_type:
                 raise IngestError(
                     f"{where}: column {column.name} is {column.source_type} now; raw holds it as {before}.",
-                    f"Widen it first: alter table {self.context.raw(self.table.name)} alter {_quoted(column.name)} type {column.raw_type}",
+                    f"Widen it first: alter table {self.context.raw(self.table.name)} "
+                    f"alter {_quoted(column.raw_name)} type {column.raw_type}",
                 )
-        gone = [name for name in self.raw if not name.startswith("_") and name not in {c.name for c in self.columns}]
+        gone = [name for name in self.raw if not name.startswith("_") and name not in {c.raw_name for c in self.columns}]
         if gone:
             self.context.notes.append(f"{where} no longer has {', '.join(gone)}: null from now on")
 
@@ -223,7 +235,7 @@ class _Reader:
 
     def _hints(self) -> dict[str, dict[str, Any]]:
         """dlt's columns: as the source declares them; only keys are sure not to be null in raw."""
-        hints = {c.name: {**c.hint, "nullable": c.name not in self.table.key} for c in self.columns}
+        hints = {c.raw_name: {**c.hint, "nullable": c.name not in self.table.key} for c in self.columns}
         return {**hints, DELETED_AT: {"data_type": "timestamp", "nullable": True}}
 
     # What to read
@@ -298,7 +310,7 @@ class _Reader:
 
     def _deleted_rows(self) -> str:
         """SQL: what raw last held of the keys that are gone, marked with the instant given as its parameter."""
-        names = ", ".join(_quoted(c.name) for c in self.columns if c.name in self.raw)
+        names = ", ".join(_quoted(c.raw_name) for c in self.columns if c.raw_name in self.raw)
         return (
             f"select {names}, cast(? as timestamptz) as {DELETED_AT} from "
             f'{self._latest(f"""temp."deleted_{self.table.name}" """)} as latest'
@@ -316,9 +328,9 @@ class _Reader:
         """SQL: the rows read that are not the latest version of their key in raw already."""
         name = self.table.name
         read, known = f'temp."source_{name}"', self.context.complete_rows(name)
-        names = ", ".join(_quoted(c.name) for c in self.columns)
+        names = ", ".join(_quoted(c.raw_name) for c in self.columns)
         # A column that is new at the source is null in all that raw holds so far.
-        known_names = ", ".join(_quoted(c.name) if c.name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
+        known_names = ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
         latest = self._latest(read) if self.key else known
         return (
             f"select *, cast(null as timestamptz) as {DELETED_AT} from (select {names} from {read} "
@@ -327,7 +339,8 @@ class _Reader:
 
     def _batches(self, changes: str) -> Iterator[Any]:
         columns = [
-            f"cast({_quoted(c.name)} as varchar) as {_quoted(c.name)}" if c.raw_type == "JSON" else _quoted(c.name) for c in self.columns
+            f"cast({_quoted(c.raw_name)} as varchar) as {_quoted(c.raw_name)}" if c.raw_type == "JSON" else _quoted(c.raw_name)
+            for c in self.columns
         ]
         import pyarrow
 
@@ -354,9 +367,9 @@ class _Reader:
     def _compare_keys(self) -> None:
         """Puts the keys that the source lost into temp.deleted_…, and those that raw lacks into temp.missing_…"""
         name = self.table.name
-        keys = [column for column in self.columns if column.name in self.table.key]
-        pairs = " and ".join(f"live.{_quoted(k)} = now.{_quoted(k)}" for k in self.table.key)
-        sent, received = ", ".join(c.sent for c in keys), ", ".join(c.received for c in keys)
+        names = [_quoted(column.raw_name) for column in self.key_columns]
+        pairs = " and ".join(f"live.{name} = now.{name}" for name in names)
+        sent, received = ", ".join(c.sent for c in self.key_columns), ", ".join(c.received for c in self.key_columns)
         statement = f"select {sent} from {self._source_table}"
         self.con.execute(
             f'create or replace temp table "now_{name}" as select {received} '
@@ -391,7 +404,7 @@ class _Reader:
         if len(missing) > KEYS_IN_SQL:
             return ""
         values = ", ".join(f"({', '.join(_literal(str(value)) for value in row)})" for row in missing)
-        return f"{window} or ({self.key}) in ({values})"
+        return f"{window} or ({', '.join(_quoted(column.name) for column in self.key_columns)}) in ({values})"
 
     # Small things
 
@@ -539,6 +552,11 @@ def _extension() -> str:
 
 def _alias(source: str) -> str:
     return f"source_{source}"
+
+
+@cache
+def _naming() -> NamingConvention:
+    return NamingConvention()
 
 
 def _quoted(name: str) -> str:

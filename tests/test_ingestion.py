@@ -360,6 +360,22 @@ def test_a_row_that_is_only_a_key_comes_back_too(place, shop, extra_source):
         assert place.latest("marks", "id", "raw_extra") == live
 
 
+def test_names_in_camel_case_are_the_same_columns_in_every_run(place, shop, extra_source):
+    """dlt writes names in snake case: what raw holds must still be found, or all of it would land again."""
+    extra_source([Table("notes", primary_key="noteId", cursor="updatedAt")])
+    shop.execute(
+        'drop table if exists notes; create table notes ("noteId" bigint primary key, "Text" text, "updatedAt" timestamptz not null);'
+        "insert into notes select n, 'note ' || n, now() from generate_series(1, 3) as n; grant select on notes to reader"
+    )
+    assert place.load("extra") == {"notes": 3}
+    assert place.load("extra") == {}
+    shop.execute("""update notes set "Text" = 'new' where "noteId" = 1; delete from notes where "noteId" = 2""")
+    assert place.load("extra") == {"notes": 2}
+    assert place.load("extra") == {}
+    rows = place.query('select note_id, "text", _deleted_at is not null from raw_extra.notes order by _dlt_load_id, note_id')
+    assert rows[3:] == [(1, "new", False), (2, "note 2", True)]
+
+
 def test_a_source_that_lost_much_is_not_believed_at_once(place, shop):
     place.load("shop")
     shop.execute("delete from customers where id % 2 = 0")
