@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs bench lock clean
+.PHONY: help run test parity lint docs bench lock clean
 
 help:  ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ run: .venv/installed profiles.yml  ## Start the sample company, load it, build a
 test: .venv/installed profiles.yml  ## Run all tests, on real servers that they start themselves.
 	@$(BIN)/pytest
 
+parity: .venv/installed  ## Build all on DuckDB, PostgreSQL and a stand-in for BigQuery, and compare every row.
+	@PYTHONPATH=tests $(BIN)/python -m engines.parity
+
 lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -34,11 +37,13 @@ docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse 
 bench: .venv/installed profiles.yml  ## Measure, and write docs/benchmarks.md.
 	@$(BIN)/python -m benchmarks
 
-lock: .venv/installed  ## Resolve requirements.txt anew from pyproject.toml.
+lock: .venv/installed  ## Resolve the dependencies anew: requirements.txt, and that of the stand-in for BigQuery.
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group demo --group test --group lint --group bench --group build \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
+	@cd tests/engines/bigquery && $(CURDIR)/$(BIN)/uv pip compile --quiet requirements.in --override overrides.txt \
+		--universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
 
-clean:  ## Stop the sample company and remove all that was made, but for .venv, profiles.yml and secrets.
+clean:  ## Stop the sample company and remove all that was made, but for .venv*, profiles.yml and secrets.
 	@if [ -x $(BIN)/demo ]; then $(BIN)/demo clean; fi
 	@rm -rf target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal
 

@@ -5,7 +5,9 @@ One process because every command of dbt and dlt that starts anew pays seconds o
 
 import argparse
 import os
+import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 import ingestion
 from demo.servers import DemoError, Systems
 from ingestion.cli import print_reports, print_table, progress
-from ingestion.warehouse import Warehouse, find_warehouse
+from ingestion.warehouse import Session, Warehouse, find_warehouse
 
 LAST_DAYS = 7  # of revenue, in the summary
 
@@ -55,14 +57,12 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
 
 def _check_company(warehouse: Warehouse, systems: Systems) -> None:
     """Two companies in one warehouse would be one wrong number: the first to fill it is noted in it."""
-    with warehouse.connect() as connection:
-        connection.execute("create schema if not exists raw_demo")
-        connection.execute("create table if not exists raw_demo.company (id varchar)")
-        ids = [row[0] for row in connection.execute("select id from raw_demo.company").fetchall()]
-        if not ids:
-            connection.execute("insert into raw_demo.company values (?)", [systems.id])
-        elif ids != [systems.id]:
-            raise DemoError(f"{warehouse.path} was filled from another company, which is gone. Begin anew: make clean")
+    with warehouse.connect() as session:
+        session.execute("create schema if not exists raw_demo")
+        session.execute(f"create table if not exists raw_demo.company as select {session.literal(systems.id)} as id")
+        if session.rows("select id from raw_demo.company") != [(systems.id,)]:
+            remedy = "make clean" if warehouse.kind == "duckdb" else "empty it, or choose another"
+            raise DemoError(f"{warehouse.address} was filled from another company, which is gone. Begin anew: {remedy}")
 
 
 @contextmanager
@@ -75,15 +75,16 @@ def _step(title: str) -> Iterator[None]:
 
 def _dbt(*command: str) -> Any:
     """Run a dbt command in this process, quietly but for its errors, with a bar where there is a terminal."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with _bar() as show:
+    with _bar() as show, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="agate")  # of what BigQuery's catalogue does not tell
         result = dbtRunner(callbacks=[show]).invoke(["--quiet", *command])
     if result.exception:
         print(f"dbt {' '.join(command)}: {result.exception}")
-    # dbt keeps its connection for the life of the process; the summary, and the next process, want the file.
-    DuckDBConnectionManager.close_all_connections()
+    if manager := sys.modules.get("dbt.adapters.duckdb.connections"):
+        # dbt keeps its connection for the life of the process; the summary, and the next process, want the file.
+        manager.DuckDBConnectionManager.close_all_connections()
     return result
 
 
@@ -109,15 +110,15 @@ def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: 
     print_reports(reports)
     print(f"\n{_outcome(built)}")
     if built.success:
-        with warehouse.connect(read_only=True) as connection:
+        with warehouse.connect(read_only=True) as session:
             tables = {result.node.name: result.node.relation_name for result in built.result if result.node.resource_type == "model"}
-            _revenue(connection, tables)
+            _revenue(session, tables)
             if missing := [report.source for report in reports if not report.ok]:
                 print(f"NOT UP TO DATE: {', '.join(missing)} could not be loaded, see above.")
-            print(f"\n{_history(connection, tables)}")
+            print(f"\n{_history(session, tables)}")
     print(
         f"The company stands at the end of its day {systems.day}{'; its systems run on (demo stop)' if systems.running else ''}.\n\n"
-        f"Warehouse  {_short(warehouse.path)}\n"
+        f"Warehouse  {_short(Path(warehouse.address)) if warehouse.kind == 'duckdb' else warehouse.address}\n"
         f"Docs       {_short(Path(os.environ.get('DBT_TARGET_PATH', 'target')) / 'static_index.html')} "
         "(open it in a browser, or: make docs)\n\n"
         "Next:\n"
@@ -147,25 +148,24 @@ def _outcome(built: Any) -> str:
     return f"{text}\nFAILED: {len(failed)}{''.join(failed)}\n{skipped} more were skipped, as they stand on these."
 
 
-def _revenue(connection: Any, tables: dict[str, str]) -> None:
-    rows = connection.execute(
+def _revenue(session: Session, tables: dict[str, str]) -> None:
+    rows = session.rows(
         f"""
         select
             daily_revenue.date,
             dim_date.day_name,
-            sum(revenue) filter (where channel = 'store'),
-            sum(revenue) filter (where channel = 'online'),
-            sum(revenue),
-            sum(revenue_week_before),
-            sum(orders)
+            sum(case when channel = 'store' then revenue end) as in_stores,
+            sum(case when channel = 'online' then revenue end) as online,
+            sum(revenue) as revenue,
+            sum(revenue_week_before) as revenue_week_before,
+            sum(orders) as orders
         from {tables["daily_revenue"]} as daily_revenue
-        inner join {tables["dim_date"]} as dim_date using (date_id)
-        group by all
-        order by 1 desc
-        limit ?
-        """,
-        [LAST_DAYS],
-    ).fetchall()
+        inner join {tables["dim_date"]} as dim_date on daily_revenue.date_id = dim_date.date_id
+        group by daily_revenue.date, dim_date.day_name
+        order by daily_revenue.date desc
+        limit {LAST_DAYS}
+        """
+    )
     print("\nRevenue of the last days, NZD")
     print_table(
         ("date", "day", "stores", "online", "all", "week before", "orders"),
@@ -177,15 +177,12 @@ def _revenue(connection: Any, tables: dict[str, str]) -> None:
     )
 
 
-def _history(connection: Any, tables: dict[str, str]) -> str:
-    versions, members, lines = connection.execute(
-        f"""
-        select
-            (select count(*) from {tables["dim_customer"]} where customer_id <> -1),
-            (select count(distinct customer_id) from {tables["dim_customer"]} where customer_id <> -1),
-            (select count(*) from {tables["fact_sales"]})
-        """
-    ).fetchone()
+def _history(session: Session, tables: dict[str, str]) -> str:
+    [(versions, members)] = session.rows(
+        f"select count(*), count(distinct customer_id) from {tables['dim_customer']} where customer_id <> -1"
+    )
+    # A large fact may refuse to be read without a condition on its day.
+    [(lines,)] = session.rows(f"select count(*) from {tables['fact_sales']} where ordered_on >= date '0001-01-01'")
     return f"dim_customer has {versions:,} versions of {members:,} customers; fact_sales has {lines:,} order lines."
 
 

@@ -95,7 +95,8 @@ class _Reader:
         self.remember: dict[str, Any] = {}
 
     def resource(self) -> "DltResource":
-        return self.context.resource(self.endpoint.table, COLUMNS, self._new_records, self.remember)
+        key = ("id",) if self.endpoint.key else ()
+        return self.context.resource(self.endpoint.table, COLUMNS, self._new_records, self.remember, key)
 
     def _start(self, cursor: str | None) -> datetime | None:
         """From when on the API is asked; None for all there is."""
@@ -141,15 +142,24 @@ class _Reader:
         table = self.endpoint.table
         if not self.context.has_rows(table):
             return {}
-        rows = self.context.connection.execute(
+        session = self.context.session
+        digest = session.md5("record")
+        since = f"where updated_at is null or updated_at >= {session.literal(self.start)}" if self.start else ""
+        rows = session.rows(
             f"""
-            select coalesce(id, md5(record)), arg_max(md5(record), (_dlt_load_id, updated_at))
-            from {self.context.complete_rows(table)}
-            where updated_at is null or updated_at >= coalesce(cast(? as timestamptz), '-infinity')
-            group by 1
-            """,
-            [self.start],
-        ).fetchall()
+            select record_key, digest from (
+                select
+                    coalesce(id, {digest}) as record_key,
+                    {digest} as digest,
+                    row_number() over (
+                        partition by coalesce(id, {digest}) order by _dlt_load_id desc, updated_at desc nulls last
+                    ) as version_rank
+                from {self.context.complete_rows(table)} as known
+                {since}
+            ) as ranked
+            where version_rank = 1
+            """
+        )
         return dict(rows)
 
     def _records(self) -> Iterator[Any]:

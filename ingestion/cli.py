@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ingestion.load import SourceReport
 
 EPILOG = """\
-`ingest` alone means `ingest run`. The warehouse is that of the dbt profile and target; the sources'
-connections come from the environment or .dlt/secrets.toml (see .dlt/secrets.toml.example).
+`ingest` alone means `ingest run`. The warehouse is that of the dbt profile and target: DuckDB, PostgreSQL
+or BigQuery. The sources' connections come from the environment or .dlt/secrets.toml (see
+.dlt/secrets.toml.example).
 """
 
 
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ingest", description="Load the sources into the warehouse.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(metavar="run|status", required=True)
+    commands = parser.add_subparsers(metavar="run|status|copy", required=True)
     names = ", ".join(sorted(module.name for module in iter_modules(sources_package.__path__)))
 
     run = commands.add_parser("run", help="load what is new", description="Load what is new.")
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what was loaded when", description="What was loaded when.")
     status.set_defaults(command=_status)
     status.add_argument("sources", nargs="*", metavar="SOURCE", help=f"{names}; all when none is named")
+    copy = commands.add_parser("copy", help="move to another engine", description="Copy raw and the snapshots to another engine.")
+    copy.set_defaults(command=_copy)
+    copy.add_argument("--from", dest="source", required=True, metavar="TARGET", help="target of the dbt profile that has them")
+    copy.add_argument("--to", dest="target", required=True, metavar="TARGET", help="target that has none yet")
+    copy.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
     for command in (run, status):
         command.add_argument("--target", help="target of the dbt profile (default: DBT_TARGET, else the profile's)")
         command.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
@@ -73,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _with_command(arguments: list[str]) -> list[str]:
     """`ingest shop` means `ingest run shop`."""
-    return arguments if arguments and arguments[0] in ("run", "status", "-h", "--help") else ["run", *arguments]
+    return arguments if arguments and arguments[0] in ("run", "status", "copy", "-h", "--help") else ["run", *arguments]
 
 
 def _instant(text: str) -> datetime:
@@ -117,6 +123,16 @@ def _status(options: argparse.Namespace) -> int:
         ],
         numbers=(3, 4),
     )
+    return 0
+
+
+def _copy(options: argparse.Namespace) -> int:
+    from ingestion.copying import copy
+
+    say = (lambda name: print(name, file=sys.stderr, flush=True)) if not sys.stderr.isatty() else (lambda name: None)
+    copied = copy(options.source, options.target, say)
+    print_table(("schema", "table", "rows"), [(c.schema, c.table, _number(c.rows)) for c in copied], numbers=(2,))
+    print(f"Now: dbt build --full-refresh --target {options.target}")
     return 0
 
 

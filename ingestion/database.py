@@ -10,7 +10,8 @@ in the same statement its first connection reads outside of the transaction, so 
 
 How a run decides what to land of a table:
 
-1. Nothing of it is in raw yet: everything, by one INSERT … SELECT inside dlt's load job.
+1. Nothing of it is in raw yet: everything; by one INSERT … SELECT inside dlt's load job when the warehouse is
+   DuckDB, else as Arrow batches.
 2. Else the rows whose cursor lies after the last one less a look-back (rows may commit late), and those
    without a cursor; of these, the ones that differ from what raw holds as the latest version of their key.
 3. Keys are compared in every run while a table is small, and else once a day by the source's clock (or
@@ -31,12 +32,14 @@ from typing import TYPE_CHECKING, Any
 import dlt
 import duckdb
 import psycopg
+import pyarrow
 from dlt.common.destination.client import SqlModel
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from psycopg.conninfo import conninfo_to_dict
 
 from ingestion.context import Context
-from ingestion.errors import IngestError, first_line, redact
+from ingestion.engines.work import attach_postgres
+from ingestion.errors import IngestError, Refused, first_line, redact
 from ingestion.settings import setting
 
 if TYPE_CHECKING:
@@ -144,13 +147,13 @@ def read_tables(context: Context, tables: Sequence[Table]) -> list["DltResource"
         readers = [_Reader(context, source, table, columns.get(table.name, []), clock) for table in wanted]
         for reader in readers:
             reader.look(session)
-    _attach(context.connection, source)
+    attach_postgres(context.session.work, _alias(source.name), source.parameters)
     return [resource for reader in readers if (resource := reader.resource()) is not None]
 
 
 def detach(context: Context) -> None:
     """Lets go of the source server; does nothing when it was never attached."""
-    context.connection.execute(f"detach database if exists {_alias(context.source)}")
+    context.session.work.execute(f"detach database if exists {_alias(context.source)}")
 
 
 class _Reader:
@@ -158,7 +161,7 @@ class _Reader:
 
     def __init__(self, context: Context, source: Server, table: Table, columns: list[Column], clock: datetime) -> None:
         self.context, self.source, self.table, self.columns, self.clock = context, source, table, columns, clock
-        self.con = context.connection
+        self.session, self.con = context.session, context.session.work
         self.state = context.state.get(table.name, {})
         self.key_columns = [column for column in columns if column.name in table.key]
         self.key = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
@@ -186,7 +189,8 @@ class _Reader:
         except (IngestError, duckdb.Error) as error:
             self._fail(error)
             return None
-        return self.context.resource(self.table.name, self._hints(), items, self._remember())
+        key = [column.raw_name for column in self.key_columns]
+        return self.context.resource(self.table.name, self._hints(), items, self._remember(), key)
 
     # What to check
 
@@ -203,11 +207,11 @@ class _Reader:
             raise IngestError(f"{where} has columns that are both {', '.join(twins)} in raw.", "Exclude one of them.")
         for column in self.columns:
             before = self.raw.get(column.raw_name)
-            if before and before != column.raw_type:
+            if before and before != self.session.stored(column.raw_type):
                 raise IngestError(
                     f"{where}: column {column.name} is {column.source_type} now; raw holds it as {before}.",
-                    f"Widen it first: alter table {self.context.raw(self.table.name)} "
-                    f"alter {_quoted(column.raw_name)} type {column.raw_type}",
+                    "Widen it first: "
+                    + self.session.widen(self.context.dataset, self.table.name, column.raw_name, self.session.stored(column.raw_type)),
                 )
         gone = [name for name in self.raw if not name.startswith("_") and name not in {c.raw_name for c in self.columns}]
         if gone:
@@ -225,13 +229,7 @@ class _Reader:
             )
 
     def _fail(self, error: Exception) -> None:
-        text = str(error)
-        if not isinstance(error, IngestError) and "onversion" in text:
-            error = IngestError(
-                f"a value does not fit its column's type: {first_line(error)}",
-                "Correct it at the source, or widen the column there.",
-            )
-        self.context.fail(self.table.name, error)
+        self.context.fail(self.table.name, _in_our_words(error))
 
     def _hints(self) -> dict[str, dict[str, Any]]:
         """dlt's columns: as the source declares them; only keys are sure not to be null in raw."""
@@ -274,12 +272,13 @@ class _Reader:
         return f"{name} > {since}" + (f" or {name} is null" if cursor.nullable else "")
 
     def _everything(self) -> Iterator[Any]:
-        """The whole table as a SELECT that dlt's load job runs."""
+        """The whole table: as a SELECT that dlt's load job runs, where the warehouse can, else as Arrow batches."""
         columns = ", ".join(column.received for column in self.columns)
-        yield _model(
-            f"select {columns}, cast(null as timestamptz) as {DELETED_AT} from {self._query(self._window())} as source",
-            self._hints(),
-        )
+        statement = f"select {columns}, cast(null as timestamptz) as {DELETED_AT} from {self._query(self._window())} as source"
+        if self.session.works_in_warehouse:
+            yield _model(statement, self._hints())
+            return
+        yield from self._batches(f"({statement})")
 
     def _changes(self) -> Callable[[], Iterable[Any]]:
         """A function that gives the rows to land as Arrow batches.
@@ -306,48 +305,64 @@ class _Reader:
             self.con.execute(f'drop table if exists temp."{kind}_{name}"')
         if not self.con.execute(f"select 1 from {changes} limit 1").fetchall():
             return list
-        return lambda: self._batches(changes)
+        return lambda: self._batches(changes, f"drop table {changes}")
 
     def _deleted_rows(self) -> str:
         """SQL: what raw last held of the keys that are gone, marked with the instant given as its parameter."""
-        names = ", ".join(_quoted(c.raw_name) for c in self.columns if c.raw_name in self.raw)
-        return (
-            f"select {names}, cast(? as timestamptz) as {DELETED_AT} from "
-            f'{self._latest(f"""temp."deleted_{self.table.name}" """)} as latest'
-        )
+        names = ", ".join(map(_quoted, self._known_columns))
+        deleted = self._live(f'temp."deleted_{self.table.name}"')
+        return f"select {names}, cast(? as timestamptz) as {DELETED_AT} from {deleted} as latest"
 
-    def _latest(self, keys: str) -> str:
-        """SQL: the latest version that raw holds of each key in the relation `keys`."""
-        return (
-            f"(select * from {self.context.complete_rows(self.table.name)} as known "
-            f"where ({self.key}) in (select ({self.key}) from {keys}) "
-            f"qualify row_number() over (partition by {self.key} order by _dlt_load_id desc) = 1)"
-        )
+    @property
+    def _known_columns(self) -> dict[str, str]:
+        """The columns that raw has already, in the types of today."""
+        return {c.raw_name: c.raw_type for c in self.columns if c.raw_name in self.raw}
+
+    def _live(self, keys: str) -> str:
+        """SQL: the latest version that raw holds of each key in the relation `keys`, if it is not deleted."""
+        return self.context.live_rows(self.table.name, self._known_columns, [c.raw_name for c in self.key_columns], keys)
 
     def _different_rows(self) -> str:
         """SQL: the rows read that are not the latest version of their key in raw already."""
-        name = self.table.name
-        read, known = f'temp."source_{name}"', self.context.complete_rows(name)
+        read = f'temp."source_{self.table.name}"'
         names = ", ".join(_quoted(c.raw_name) for c in self.columns)
         # A column that is new at the source is null in all that raw holds so far.
         known_names = ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
-        latest = self._latest(read) if self.key else known
+        if self.key:
+            known = self._live(read)
+        else:
+            rows = f"{self.context.complete_rows(self.table.name)} as known where {DELETED_AT} is null"
+            known = self.session.fetch(self._known_columns, rows)
         return (
             f"select *, cast(null as timestamptz) as {DELETED_AT} from (select {names} from {read} "
-            f"except select {known_names} from {latest} as latest where {DELETED_AT} is null)"
+            f"except select {known_names} from {known} as latest)"
         )
 
-    def _batches(self, changes: str) -> Iterator[Any]:
-        columns = [
-            f"cast({_quoted(c.raw_name)} as varchar) as {_quoted(c.raw_name)}" if c.raw_type == "JSON" else _quoted(c.raw_name)
-            for c in self.columns
-        ]
-        import pyarrow
+    def _batches(self, rows: str, afterwards: str = "") -> Iterator[Any]:
+        """The rows of a relation as Arrow tables, as the warehouse stores them; then a last statement."""
+        columns = ", ".join(f"{self._landed(column)} as {_quoted(column.raw_name)}" for column in self.columns)
+        try:
+            for batch in self.con.execute(f"select {columns}, {DELETED_AT} from {rows}").to_arrow_reader(BATCH_ROWS):
+                yield pyarrow.Table.from_batches([batch])
+        except (duckdb.Error, OSError) as error:  # Arrow hands DuckDB's errors on as OSError
+            raise Refused(self.table.name, _in_our_words(error)) from error
+        if afterwards:
+            self.con.execute(afterwards)
 
-        reader = self.con.execute(f"select {', '.join(columns)}, {DELETED_AT} from {changes}").to_arrow_reader(BATCH_ROWS)
-        for batch in reader:
-            yield pyarrow.Table.from_batches([batch])
-        self.con.execute(f"drop table {changes}")
+    def _landed(self, column: Column) -> str:
+        """SQL: the column as Arrow takes it to the warehouse. Only DuckDB has an infinite time, and years beyond 9999
+        on the way: ADBC would make another time of it, in silence."""
+        name, data_type = _quoted(column.raw_name), self.session.stored(column.raw_type)
+        if data_type == "JSON":
+            return f"cast({name} as varchar)"
+        if self.session.works_in_warehouse or not data_type.startswith(("DATE", "TIMESTAMP")):
+            return f"cast({name} as {data_type})"
+        complaint = f"{_literal(f'Conversion Error: {column.name} is ')} || {name} || ', and only the years 1 to 9999 can be landed'"
+        first, end = (f"cast('{day}' as {data_type})" for day in ("0001-01-01", "10000-01-01"))
+        return (
+            f"case when {name} is null or ({name} >= {first} and {name} < {end}) then cast({name} as {data_type}) "
+            f"else error({complaint}) end"
+        )
 
     # Which keys are gone, and which are missing
 
@@ -361,7 +376,7 @@ class _Reader:
             return True
         if options.is_interval:
             return False
-        rows = self.con.execute(f"select count(*) from {self.context.raw(self.table.name)}").fetchone()[0]
+        rows = self.session.size(self.context.dataset, self.table.name)
         return rows < COMPARE_KEYS_ALWAYS_BELOW or self.state.get("keys_compared_on") != self._today
 
     def _compare_keys(self) -> None:
@@ -375,10 +390,8 @@ class _Reader:
             f'create or replace temp table "now_{name}" as select {received} '
             f"from postgres_query({_literal(_alias(self.source.name))}, {_literal(statement)})"
         )
-        self.con.execute(
-            f'create or replace temp table "live_{name}" as select {self.key} from {self.context.complete_rows(name)} '
-            f"group by all having arg_max({DELETED_AT} is null, _dlt_load_id)"
-        )
+        keys = {c.raw_name: c.raw_type for c in self.key_columns}
+        self.con.execute(f'create or replace temp table "live_{name}" as select * from {self.context.live_keys(name, keys)} as known')
         for kind, left, right in (("deleted", "live", "now"), ("missing", "now", "live")):
             self.con.execute(
                 f'create or replace temp table "{kind}_{name}" as '
@@ -439,6 +452,18 @@ class _Select(dlt.Relation):
     @property
     def columns_schema(self) -> dict[str, Any]:
         return {name: {"name": name, **hint} for name, hint in self._columns.items()}
+
+
+def _in_our_words(error: Exception) -> IngestError:
+    """What to say when a value is not what its column can hold, and of other errors."""
+    if isinstance(error, IngestError):
+        return error
+    if "onversion" not in str(error):
+        return IngestError(first_line(error))
+    return IngestError(
+        f"a value does not fit its column's type: {first_line(error)}",
+        "Correct it at the source, or widen the column there.",
+    )
 
 
 def _model(query: str, columns: dict[str, dict[str, Any]]) -> Any:
@@ -526,30 +551,6 @@ def _column(name: str, data_type: str, nullable: bool, precision: int | None, sc
     return Column(name, data_type, nullable, hint, raw_type, cast)
 
 
-def _attach(con: duckdb.DuckDBPyConnection, source: Server) -> None:
-    """Attaches the source to DuckDB as `source_<name>`, read-only. The password goes into a secret that lives
-    in memory: neither dlt's files nor DuckDB's errors hold it."""
-    con.execute(f"load {_literal(_extension())}")
-    known = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
-    given = [(known[k], v) for k, v in source.parameters.items() if k in known]
-    options = " ".join(f"{k}='{_escaped(v)}'" for k, v in source.parameters.items() if k not in known)
-    alias = _alias(source.name)
-    con.execute(
-        f"create or replace temporary secret {alias} (type postgres, "
-        + ", ".join(f"{name} {_literal(value)}" for name, value in given)
-        + ")"
-    )
-    con.execute(f"attach or replace {_literal(options)} as {alias} (type postgres, secret {alias}, read_only)")
-
-
-def _extension() -> str:
-    """The file of DuckDB's postgres extension, from its wheel: nothing is downloaded."""
-    from importlib.resources import files
-
-    folder = files("duckdb_extension_postgres_scanner") / "extensions" / f"v{duckdb.__version__}"
-    return str(folder / "postgres_scanner.duckdb_extension")
-
-
 def _alias(source: str) -> str:
     return f"source_{source}"
 
@@ -565,7 +566,3 @@ def _quoted(name: str) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _escaped(value: Iterable[str]) -> str:
-    return str(value).replace("\\", "\\\\").replace("'", "\\'")

@@ -13,6 +13,14 @@ class IngestError(Exception):
         self.remedy = remedy
 
 
+class Refused(IngestError):
+    """A table's rows are not what its columns can hold."""
+
+    def __init__(self, table: str, why: IngestError) -> None:
+        super().__init__(why.message, why.remedy)
+        self.table = table
+
+
 class UsageError(IngestError):
     """What was asked for makes no sense: an unknown source, an end before the beginning."""
 

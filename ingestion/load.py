@@ -1,4 +1,4 @@
-"""Loads sources: one dlt pipeline each, one after another, in one connection to the warehouse.
+"""Loads sources: one dlt pipeline each, one after another, in one session of the warehouse.
 
 The warehouse is the truth. dlt's state (how far each table was read) is restored from it before every
 run, so a working folder that was lost, a warehouse that was deleted and one that came back from a backup
@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion import sources as sources_package
 from ingestion.context import Context, Options, Progress
-from ingestion.errors import IngestError, UsageError, causes, explanation, redact
+from ingestion.errors import IngestError, Refused, UsageError, causes, explanation, redact
 from ingestion.settings import pipelines_dir, prepare_dlt
-from ingestion.warehouse import Warehouse, find_warehouse
+from ingestion.warehouse import Session, find_warehouse
 
 if TYPE_CHECKING:
     import dlt
-    import duckdb
     from dlt.extract import DltResource
 
 
@@ -69,8 +68,8 @@ def run(
     options = Options(since, until, full, deletes, allow_deletes)
     warehouse = find_warehouse(target)
     prepare_dlt()
-    with warehouse.connect() as connection:
-        return [_load(name, warehouse, connection, options, on_progress or (lambda _: None)) for name in names]
+    with warehouse.connect() as session:
+        return [_load(name, session, options, on_progress or (lambda _: None)) for name in names]
 
 
 def _chosen(sources: Iterable[str] | None) -> list[str]:
@@ -81,58 +80,56 @@ def _chosen(sources: Iterable[str] | None) -> list[str]:
     return names
 
 
-def _load(
-    name: str,
-    warehouse: Warehouse,
-    connection: "duckdb.DuckDBPyConnection",
-    options: Options,
-    on_progress: Callable[[Progress], None],
-) -> SourceReport:
+def _load(name: str, session: Session, options: Options, on_progress: Callable[[Progress], None]) -> SourceReport:
     """Loads one source; whatever goes wrong ends up in the report."""
     started = time.monotonic()
     report = SourceReport(name)
-    context = Context(name, connection, options, {}, on_progress)
+    context = Context(name, session, options, {}, on_progress)
     try:
-        load_ids = _run_pipeline(_usable_pipeline(name, warehouse, connection), context)
-        _count(report, context, load_ids)
+        with session.lock(name):
+            session.prepare(context.dataset)
+            load_ids = _run_pipeline(_usable_pipeline(name, session), context)
+            _count(report, context, load_ids)
+            keys = {table: context.keys.get(table, ()) for table in report.tables}
+            session.tune(context.dataset, keys, [table for table, rows in report.tables.items() if rows])
         if context.failures:
             report.ok = False
             report.error = "; ".join(f"{table}: {why}" for table, why in sorted(context.failures.items()))
     except Exception as error:
         report.ok, report.exception = False, error
-        report.error = redact(explanation(error), context.secrets)
+        report.error = redact(explanation(session.explained(error) or error), context.secrets)
     report.notes = [redact(note, context.secrets) for note in dict.fromkeys(context.notes)]
     report.seconds = time.monotonic() - started
     on_progress(Progress(name, None, "done" if report.ok else "failed", sum(report.tables.values())))
     return report
 
 
-def _pipeline(name: str, warehouse: Warehouse, connection: "duckdb.DuckDBPyConnection") -> "dlt.Pipeline":
+def _pipeline(name: str, session: Session) -> "dlt.Pipeline":
     """The pipeline of a source. Its state is shared by all targets whose warehouse is the same, as raw is;
     its working folder is not, since two targets may as well have different warehouses."""
     import dlt
 
     return dlt.pipeline(
         pipeline_name=name,
-        destination=dlt.destinations.duckdb(connection),
+        destination=session.destination(),
         dataset_name=f"raw_{name}",
-        pipelines_dir=str(pipelines_dir() / warehouse.target),
+        pipelines_dir=str(pipelines_dir() / session.warehouse.target),
     )
 
 
-def _usable_pipeline(name: str, warehouse: Warehouse, connection: "duckdb.DuckDBPyConnection") -> "dlt.Pipeline":
+def _usable_pipeline(name: str, session: Session) -> "dlt.Pipeline":
     """The pipeline; its working folder is removed when a kill has left it in a state that dlt can't read.
 
     A kill can fall on dlt making or wiping its folder, and then every later run would fail on it. Nothing is lost:
     the warehouse holds the state, and what was not completed is read again."""
     try:
-        pipeline = _pipeline(name, warehouse, connection)
+        pipeline = _pipeline(name, session)
         pipeline.list_extracted_load_packages()
         pipeline.list_normalized_load_packages()
         return pipeline
     except Exception:
-        shutil.rmtree(pipelines_dir() / warehouse.target / name, ignore_errors=True)
-        return _pipeline(name, warehouse, connection)
+        shutil.rmtree(pipelines_dir() / session.warehouse.target / name, ignore_errors=True)
+        return _pipeline(name, session)
 
 
 def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
@@ -143,7 +140,7 @@ def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
     while True:
         pipeline = pipeline.drop()
         pipeline.sync_destination()
-        attempt = replace(context, state=_state(pipeline), skipped=frozenset(context.failures))
+        attempt = replace(context, state=_state(pipeline), skipped=frozenset(context.failures), types={})
         try:
             return load_ids + _extract_and_load(pipeline, attempt)
         except Exception as error:
@@ -202,7 +199,7 @@ def _last_load(context: Context) -> str:
     """The id of the last load that the warehouse holds of this source; empty when it holds none."""
     if not context.raw_types("_dlt_loads"):
         return ""
-    return context.connection.execute(f"select max(load_id) from {context.raw('_dlt_loads')}").fetchone()[0] or ""
+    return context.session.rows(f"select max(load_id) from {context.raw('_dlt_loads')}")[0][0] or ""
 
 
 def _state(pipeline: "dlt.Pipeline") -> dict[str, dict[str, Any]]:
@@ -212,30 +209,29 @@ def _state(pipeline: "dlt.Pipeline") -> dict[str, dict[str, Any]]:
 
 def _count(report: SourceReport, context: Context, load_ids: list[str]) -> None:
     """Counts in the warehouse what these loads have landed, which is surer than what anyone says of it."""
-    for table in _raw_tables(context):
-        marked = "count(_deleted_at)" if "_deleted_at" in context.raw_types(table) else "0"
-        rows, deleted = context.connection.execute(
-            f"select count(*), {marked} from {context.raw(table)} where list_contains(?, _dlt_load_id)", [load_ids]
-        ).fetchone()
+    session = context.session
+    tables = [name for name in session.tables(context.dataset) if not name.startswith("_dlt")]
+    loads = ", ".join(map(session.literal, load_ids)) or "null"
+    counts = [
+        f"select {session.literal(table)}, count(*), {'count(_deleted_at)' if '_deleted_at' in context.raw_types(table) else '0'} "
+        f"from {context.raw(table)} where _dlt_load_id in ({loads})"
+        for table in tables
+    ]
+    if not tables:
+        return
+    for table, rows, deleted in sorted(session.rows(" union all ".join(counts))):
         report.tables[table] = rows
         if deleted:
             report.deleted[table] = deleted
 
 
-def _raw_tables(context: Context) -> list[str]:
-    rows = context.connection.execute(
-        "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database() "
-        "and not starts_with(table_name, '_dlt') order by 1",
-        [context.dataset],
-    ).fetchall()
-    return [name for (name,) in rows]
-
-
 def _refused(error: BaseException) -> tuple[str | None, Exception]:
-    """The table whose load job failed, and why; no table when it was something else."""
+    """The table whose rows could not be read or landed, and why; no table when it was something else."""
     from dlt.load.exceptions import LoadClientJobException
 
     for cause in causes(error):
         if isinstance(cause, LoadClientJobException):
             return cause.job_id.partition(".")[0], IngestError(explanation(cause))
+        if isinstance(cause, Refused):
+            return cause.table, cause
     return None, IngestError(explanation(error))

@@ -7,14 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingestion import sources as sources_package
 from ingestion.errors import UsageError
-from ingestion.warehouse import find_warehouse
-
-if TYPE_CHECKING:
-    import duckdb
+from ingestion.warehouse import Session, find_warehouse
 
 
 @dataclass(frozen=True)
@@ -37,36 +34,30 @@ def status(sources: Iterable[str] | None = None, target: str | None = None) -> l
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"There is no source {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
     warehouse = find_warehouse(target)
-    if not warehouse.path.exists():
+    if not warehouse.exists:
         return [TableStatus(name, "-", None, 0, 0, None, None) for name in names]
-    with warehouse.connect(read_only=True) as connection:
-        return [row for name in names for row in _source_status(connection, name)]
+    with warehouse.connect(read_only=True) as session:
+        return [row for name in names for row in _source_status(session, name)]
 
 
-def _source_status(connection: "duckdb.DuckDBPyConnection", source: str) -> list[TableStatus]:
+def _source_status(session: Session, source: str) -> list[TableStatus]:
     schema = f"raw_{source}"
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "select table_name from duckdb_tables() where schema_name = ? and database_name = current_database() order by 1",
-            [schema],
-        ).fetchall()
-    ]
+    tables = session.tables(schema)
     landed = [name for name in tables if not name.startswith("_dlt")]
     if "_dlt_loads" not in tables or not landed:
         return [TableStatus(source, "-", None, 0, 0, None, None)]
-    state = _state(connection, schema, source)
+    state = _state(session, schema, source)
     rows = []
     for table in landed:
-        loads = connection.execute(
+        loads = session.rows(
             f"""
             select loads.inserted_at, count(*)
-            from "{schema}"."{table}" as landed
-            join "{schema}"._dlt_loads as loads on landed._dlt_load_id = loads.load_id and loads.status = 0
+            from {session.table(schema, table)} as landed
+            join {session.table(schema, "_dlt_loads")} as loads on landed._dlt_load_id = loads.load_id and loads.status = 0
             group by loads.load_id, loads.inserted_at
             order by loads.inserted_at
             """
-        ).fetchall()
+        )
         last = loads[-1] if loads else (None, 0)
         remembered = state.get(table, {})
         read_at = remembered.get("read_at")
@@ -84,17 +75,19 @@ def _source_status(connection: "duckdb.DuckDBPyConnection", source: str) -> list
     return rows
 
 
-def _state(connection: "duckdb.DuckDBPyConnection", schema: str, source: str) -> dict[str, dict[str, Any]]:
+def _state(session: Session, schema: str, source: str) -> dict[str, dict[str, Any]]:
     """What dlt remembers of each table, from the state that came with the last complete load."""
-    found = connection.execute(
+    found = session.rows(
         f"""
-        select state from "{schema}"._dlt_pipeline_state
-        where pipeline_name = ? and _dlt_load_id in (select load_id from "{schema}"._dlt_loads where status = 0)
-        order by created_at desc limit 1
-        """,
-        [source],
-    ).fetchone()
+        select state from {session.table(schema, "_dlt_pipeline_state")}
+        where
+            pipeline_name = {session.literal(source)}
+            and _dlt_load_id in (select load_id from {session.table(schema, "_dlt_loads")} where status = 0)
+        order by created_at desc
+        limit 1
+        """
+    )
     if not found:
         return {}
-    state = json.loads(zlib.decompress(base64.b64decode(found[0])))
+    state = json.loads(zlib.decompress(base64.b64decode(found[0][0])))
     return state.get("sources", {}).get(source, {}).get("resources", {})

@@ -1,65 +1,24 @@
 """The warehouse that `ingest` lands in: the one of the dbt profile and target, so it is configured once.
 
-All work of ours is done by DuckDB: in the warehouse file itself when the warehouse is DuckDB, and in
-memory, with the warehouse attached, when it is PostgreSQL.
+with find_warehouse("postgres").connect() as session:
+    session.rows("select count(*) from raw_shop.orders")
 """
 
+import importlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ingestion.errors import IngestError, first_line, redact
+from ingestion.engines import Session, Warehouse
+from ingestion.errors import IngestError, first_line
 from ingestion.settings import project_dir
 
-if TYPE_CHECKING:
-    import duckdb
+__all__ = ["Session", "Warehouse", "find_warehouse"]
 
-
-@dataclass(frozen=True)
-class Warehouse:
-    """One target of the dbt profile: its name, and its connection as dbt reads it."""
-
-    target: str
-    connection: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        return self.connection["type"]
-
-    @property
-    def path(self) -> Path:
-        """The DuckDB file; a relative path starts at the project's folder, as it does for dbt."""
-        return project_dir() / self.connection.get("path", "")
-
-    @contextmanager
-    def connect(self, read_only: bool = False) -> Iterator["duckdb.DuckDBPyConnection"]:
-        """A DuckDB connection to the warehouse, which is closed afterwards; raises IngestError when it is locked."""
-        import duckdb
-
-        try:
-            con = duckdb.connect(str(self.path), read_only=read_only)
-        except duckdb.Error as error:
-            raise self._unusable(error) from error
-        try:
-            con.execute("set TimeZone = 'UTC'")
-            yield con
-        finally:
-            con.close()
-
-    def _unusable(self, error: Exception) -> IngestError:
-        if "lock" in str(error).lower():
-            return IngestError(
-                f"The warehouse {self.path} is in use: {first_line(error)}",
-                "Close the program that holds it (a dbt run, a notebook, the duckdb shell) and run `ingest` again.",
-            )
-        return IngestError(
-            f"The warehouse {self.path} can't be opened: {redact(first_line(error))}",
-            f"Check the path of target '{self.target}' in profiles.yml.",
-        )
+# dbt's name of an adapter: the class in the module of that name. Imported when a target needs it, as Google's
+# client alone takes a second.
+ENGINES = {"duckdb": "DuckDBWarehouse", "postgres": "PostgresWarehouse", "bigquery": "BigQueryWarehouse"}
 
 
 def find_warehouse(target: str | None = None) -> Warehouse:
@@ -76,13 +35,12 @@ def find_warehouse(target: str | None = None) -> Warehouse:
             f"{profiles} has no target '{chosen}' in profile '{profile_name}'.",
             f"It has: {', '.join(sorted(outputs)) or 'none'}.",
         )
-    connection = {key: _render(value) for key, value in outputs[chosen].items()}
-    if connection.get("type") != "duckdb":
-        raise IngestError(
-            f"Target '{chosen}' is of type {connection.get('type')}; `ingest` lands in DuckDB so far.",
-            "Choose a target of type duckdb with --target.",
-        )
-    return Warehouse(chosen, connection)
+    connection = {key: _render(value) for key, value in outputs[chosen].items() if value is not None}
+    kind = connection.get("type")
+    if kind not in ENGINES:
+        known = ", ".join(sorted(ENGINES))
+        raise IngestError(f"Target '{chosen}' is of type {kind}; `ingest` does not land there.", f"It lands in {known}.")
+    return getattr(importlib.import_module(f"ingestion.engines.{kind}"), ENGINES[kind])(chosen, connection)
 
 
 def _profiles_file() -> Path:
@@ -115,7 +73,7 @@ def _environment() -> Any:
 
     environment = Environment(undefined=StrictUndefined)
     environment.globals["env_var"] = _env_var
-    environment.filters["as_number"] = float
+    environment.filters["as_number"] = lambda value: float(value) if "." in str(value) else int(value)
     environment.filters["as_bool"] = lambda value: str(value).lower() == "true"
     return environment
 

@@ -1,4 +1,10 @@
-{# Text without blanks around it; null when nothing is left, so that a blank name is not taken for a name. #}
+{#
+  Text without blanks around it; null when nothing is left, so that a blank name is not taken for a name. Blanks are the
+  space, the tab, the line breaks and other controls that `isspace` names, and the no-break space. They are listed, as what
+  `trim` takes by itself differs: spaces only, or whatever Unicode calls white.
+
+  column: expression of type text.
+#}
 {% macro clean_text(column) -%}
-    nullif(trim({{ column }}), '')
+    nullif(trim({{ column }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160)), '')
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{# Microseconds from 1970-01-01 00:00 UTC to an instant, as an integer. instant: expression, timestamp with time zone. #}
+{# Microseconds from 1970-01-01 00:00 UTC to an instant, as an integer. instant: expression. #}
 {% macro epoch_microseconds(instant) -%}
     {{ adapter.dispatch('epoch_microseconds')(instant) }}
 {%- endmacro %}
@@ -9,4 +9,12 @@
 
 {% macro duckdb__epoch_microseconds(instant) -%}
     epoch_us({{ instant }})
+{%- endmacro %}
+
+{% macro bigquery__epoch_microseconds(instant) -%}
+    unix_micros({{ instant }})
+{%- endmacro %}
+
+{% macro snowflake__epoch_microseconds(instant) -%}
+    date_part(epoch_microsecond, {{ instant }})
 {%- endmacro %}

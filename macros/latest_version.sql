@@ -17,7 +17,7 @@
             max({% if deletes %}coalesce(_deleted_at, {{ cursor }}){% else %}{{ cursor }}{% endif %}) over (
                 partition by {{ key }}
             ) as last_changed_at,
-            row_number() over (partition by {{ key }} order by _dlt_load_id desc, {{ cursor }} desc) as version_rank
+            row_number() over (partition by {{ key }} order by {{ text_order('_dlt_load_id') }} desc, {{ cursor }} desc nulls last) as version_rank
         from {{ relation }}
     ) as ranked
     where version_rank = 1

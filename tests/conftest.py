@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from engines.parity import Parity
+from engines.servers import ENGINES, DuckDBFile
 
 import ingestion
 from demo.servers import Systems
@@ -22,27 +24,23 @@ class Works:
     """A whole Waterworks in one folder: the company's servers, the landing, the warehouse, dbt.
 
     Everything runs in this process, through the same functions as the commands; only the places differ.
+    The engine is a started one of tests/engines/servers.py; a DuckDB file in the folder when none is given.
     """
 
-    def __init__(self, folder: Path, systems: Systems):
+    def __init__(self, folder: Path, systems: Systems, engine: DuckDBFile | None = None):
         self.folder = folder
         self.systems = systems
         self.path = folder / "warehouse.duckdb"
+        self.engine = engine or DuckDBFile(folder)
+        if not engine:
+            self.engine.start()
         self.environment = {
             **systems.settings(),
-            "WAREHOUSE_PATH": str(self.path),
+            **self.engine.environment,
             "PIPELINES_DIR": str(folder / "pipelines"),
-            "DBT_PROFILES_DIR": str(self._profiles()),
             "DBT_TARGET_PATH": str(folder / "target"),
             "DBT_LOG_PATH": str(folder / "logs"),
         }
-
-    def _profiles(self) -> Path:
-        """The profile as a newcomer gets it, not the developer's own."""
-        profiles = self.folder / "profiles"
-        profiles.mkdir(exist_ok=True, parents=True)
-        (profiles / "profiles.yml").write_text((PROJECT / "profiles.yml.example").read_text())
-        return profiles
 
     def ingest(self, **options: Any) -> dict[str, int]:
         """Load all sources; gives rows landed by `source.table`. Fails when a source does."""
@@ -73,21 +71,17 @@ class Works:
         assert bad(result) == {}
 
     def query(self, sql: str) -> list[tuple]:
-        """Rows of a query on the warehouse."""
-        with duckdb.connect(str(self.path), read_only=True) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
+        """Rows of a query on the warehouse, in its own SQL."""
+        return self.engine.query(sql)
 
     def execute(self, sql: str) -> None:
         """Change the warehouse behind everybody's back."""
-        with duckdb.connect(str(self.path)) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            connection.execute(sql)
+        self.engine.execute(sql)
 
     def tables(self) -> dict[str, list[tuple]]:
         """All rows of the star and of the marts, in an order that does not depend on how they came."""
         schemas = {**dict.fromkeys(STAR, "core"), **dict.fromkeys(MARTS, "marts")}
-        return {name: sorted(self.query(f"from {schema}.{name}"), key=repr) for name, schema in schemas.items()}
+        return {name: sorted(self.query(f"select * from {schema}.{name}"), key=repr) for name, schema in schemas.items()}
 
 
 def bad(result: Any) -> dict[str, str]:
@@ -100,23 +94,29 @@ def bad(result: Any) -> dict[str, str]:
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own settings must not reach the tests, nor the tests a developer's systems."""
-    for name in [name for name in os.environ if name.startswith(("SOURCES__", "DBT_", "DEMO_", "WAREHOUSE_"))]:
+    for name in [name for name in os.environ if name.startswith(("SOURCES__", "DBT_", "DEMO_", "WAREHOUSE_", "GOOGLE_", "BIGQUERY_"))]:
         del os.environ[name]
     yield
 
 
 @pytest.fixture(scope="module")
 def make_works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Makes Waterworks with a company of so many days; stops their servers at the end of the module."""
-    made: list[Systems] = []
+    """Makes Waterworks with a company of so many days on an engine; stops their servers at the end of the module."""
+    with ExitStack() as made:
 
-    def make(days: int, scale: float = 0.05, seed: int = 1) -> Works:
-        folder = tmp_path_factory.mktemp("works")
-        systems = Systems(folder / "company")
-        made.append(systems)
-        systems.start(days=days, scale=scale, seed=seed)
-        return Works(folder, systems)
+        def make(days: int, scale: float = 0.05, seed: int = 1, target: str = "dev") -> Works:
+            folder = tmp_path_factory.mktemp("works")
+            systems = Systems(folder / "company")
+            made.callback(systems.clean)
+            systems.start(days=days, scale=scale, seed=seed)
+            return Works(folder, systems, made.enter_context(ENGINES[target](folder)))
 
-    yield make
-    for systems in made:
-        systems.clean()
+        yield make
+
+
+@pytest.fixture(scope="session")
+def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
+    """One company in a warehouse on each engine, after the first load."""
+    with Parity(tmp_path_factory.mktemp("parity")) as parity:
+        parity.begin()
+        yield parity

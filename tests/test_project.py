@@ -1,6 +1,7 @@
 """What the dbt project promises about itself: read from the manifest, so that a new model can't break it unseen."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,20 @@ MAY_READ = {
 }
 
 
-def parse(folder: Path, schema: str = "unfiled") -> dict[str, Any]:
+# What profiles.yml.example wants to know of a server; nothing connects to one here.
+SETTINGS = {"WAREHOUSE_HOST": "nowhere", "WAREHOUSE_USER": "x", "DBT_ENV_SECRET_WAREHOUSE_PASSWORD": "x", "WAREHOUSE_PROJECT": "x"}
+
+
+def parse(folder: Path, schema: str = "unfiled", target: str = "dev", **environment: str) -> dict[str, Any]:
     """The manifest, parsed from nothing, with every warning and deprecation an error."""
     profile = (PROJECT / "profiles.yml.example").read_text()
     assert "schema: unfiled" in profile
     (folder / "profiles.yml").write_text(profile.replace("schema: unfiled", f"schema: {schema}"))
-    arguments = ["--quiet", "--warn-error", "parse", "--no-partial-parse", "--project-dir", str(PROJECT)]
-    result = dbtRunner().invoke([*arguments, "--profiles-dir", str(folder), "--target-path", str(folder / "target")])
+    arguments = ["--quiet", "--warn-error", "parse", "--no-partial-parse", "--project-dir", str(PROJECT), "--target", target]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (SETTINGS | environment).items():
+            patch.setenv(name, value)
+        result = dbtRunner().invoke([*arguments, "--profiles-dir", str(folder), "--target-path", str(folder / "target")])
     assert result.success, result.exception
     return json.loads((folder / "target" / "manifest.json").read_text())
 
@@ -129,6 +137,127 @@ def test_personal_data_is_tagged(manifest: dict[str, Any]):
     ]
     assert untagged == []
     assert {column for node in nodes(manifest, "model") for column in node["columns"]} >= personal
+
+
+# What only some engines understand, or each understands in its own way, and the macro to take instead.
+DIALECT = {
+    r"\b(duckdb|postgres\w*|bigquery|snowflake|redshift|spark|athena)\b": "a macro that dispatches",
+    r"\b(target|adapter)\.": "a macro that dispatches",
+    r"::": "cast",
+    r"\btimestamptz\b|\btimestamp\b|\bat time zone\b": "type_instant, as_instant, business_date, business_midnight",
+    r"\b(try_cast|safe_cast)\b": "safe_integer, safe_decimal, safe_date, safe_instant",
+    r"\b(decimal|numeric|bignumeric|number)\b": "as_decimal",
+    r"\b(double|float\w*|real)\b": "as_decimal",
+    r"\b(varchar|text|string)\b": "dbt.type_string",
+    r"(?<![/*])/(?![/*])|\bdiv\(": "divide",
+    r"->|#>|\bjson\w*\(|\bunnest\(": "json_text, json_elements",
+    r"\b(lower|upper|initcap)\(": "lower_text",
+    r"\b[lr]?trim\(": "clean_text",
+    r"\b(md5|sha\w*|hash)\(": "md5_hex, surrogate_key",
+    r"\bextract\((iso)?(week|dow|dayofweek|year_of_week)\b|\bextract\((isoyear|isodow|epoch)\b": "iso_year, iso_week, iso_day_of_week",
+    r"\b(percentile_\w+|quantile\w*|median|mode)\(": "row_number, as sales_outliers does",
+    r"\b(qualify|ilike|distinct on|group by all|exclude|except|filter)\b": "standard SQL",
+    r"\b(now|today|current_timestamp|current_date)\b": "what the source says: a rebuild must give the same",
+}
+
+
+def sql_of(text: str) -> str:
+    """SQL without its comments and without what Jinja puts in."""
+    return re.sub(r"--[^\n]*|\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", " ", text, flags=re.DOTALL)
+
+
+def test_models_ask_for_no_engine():
+    """The differences between engines are in macros, where one implementation stands beside the other."""
+    files = [file for folder in ("models", "snapshots", "seeds") for file in (PROJECT / folder).rglob("*.sql")]
+    assert len(files) > 20
+    found = [
+        f"{file.name}: {match[0]!r}, take {instead}"
+        for file in files
+        for pattern, instead in DIALECT.items()
+        for match in re.finditer(pattern, sql_of(file.read_text()))
+    ]
+    assert found == []
+    for file in files:
+        assert "target." not in file.read_text() and "adapter." not in file.read_text(), file
+
+
+def test_yaml_asks_for_no_engine():
+    """But in one way: the variables of dbt_project.yml that say what an engine calls a type."""
+    allowed = re.compile(r"var\('(instant|text)_type'\)\[target\.type\]")
+    for folder in ("models", "snapshots", "seeds"):
+        for file in (PROJECT / folder).rglob("*.yml"):
+            text = allowed.sub("", file.read_text())
+            assert not re.search(r"\btarget\.|\badapter\.|timestamptz|with time zone|::|varchar", text), file
+
+
+def test_every_macro_knows_every_engine(manifest: dict[str, Any]):
+    names = {macro["name"] for macro in manifest["macros"].values() if macro["package_name"] == "waterworks"}
+    dispatched = {name for file in (PROJECT / "macros").glob("*.sql") for name in re.findall(r"dispatch\('(\w+)'\)", file.read_text())}
+    assert len(dispatched) > 10
+    missing = [
+        (name, engine)
+        for name in dispatched
+        for engine in ("duckdb", "postgres", "bigquery")
+        if not {f"{engine}__{name}", f"default__{name}"} & names
+    ]
+    assert missing == []
+
+
+@pytest.fixture(scope="module")
+def on_bigquery(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return parse(tmp_path_factory.mktemp("bigquery"), target="bigquery", WAREHOUSE_READERS="group:a@example.com,user:b@example.com")
+
+
+def test_bigquery_partitions_clusters_and_labels(on_bigquery: dict[str, Any]):
+    facts = {node["name"]: node["config"] for node in nodes(on_bigquery, "model") if node["name"].startswith("fact_")}
+    assert {name: config["partition_by"]["field"] for name, config in facts.items()} == {
+        "fact_sales": "ordered_on",
+        "fact_payment": "occurred_on",
+    }
+    for config in facts.values():
+        assert config["require_partition_filter"] and config["cluster_by"] == config["unique_key"]
+        assert config["incremental_strategy"] == "merge"
+    dimensions = [node for node in nodes(on_bigquery, "model") if "valid_from" in node["columns"]]
+    assert len(dimensions) == 3
+    assert all(len(node["config"]["cluster_by"]) == 2 for node in dimensions)
+    for node in nodes(on_bigquery, "model", "snapshot", "seed"):
+        assert set(node["config"]["labels"]) == {"project", "layer"}, node["name"]
+
+
+def test_every_reader_of_a_large_fact_says_which_days(on_bigquery: dict[str, Any]):
+    """BigQuery refuses a query without (`require_partition_filter`); the other engines would not tell us."""
+    large = {node["unique_id"]: node for node in nodes(on_bigquery, "model") if node["config"].get("require_partition_filter")}
+    reads = 0
+    for node in nodes(on_bigquery, "model", "snapshot", "test"):
+        for parent in {*node["depends_on"]["nodes"], node["unique_id"]} & set(large):
+            day = large[parent]["config"]["partition_by"]["field"]
+            name = r"this" if parent == node["unique_id"] else rf"ref\('{large[parent]['name']}'\)"
+            if kind_of_test(node):
+                # What a generic test reads goes through `get_where_subquery`, which adds the filter; the relation that it is
+                # compared with does only in those that say `whole_table`.
+                assert node["attached_node"] == parent or kind_of_test(node) == "relationships", node["name"]
+                continue
+            for read in re.finditer(rf"\{{\{{ {name} \}}\}}(.*?)(\n *\),?\n|\Z)", node["raw_code"], re.DOTALL):
+                reads += 1
+                assert day in read[1], f"{node['name']} reads {large[parent]['name']} without a filter on {day}"
+            for hook in [*node["config"].get("pre-hook", []), *node["config"].get("post-hook", [])]:
+                assert "{{ this }}" not in hook["sql"] or day in hook["sql"], node["name"]
+    assert reads >= 11
+
+
+def test_postgres_has_indexes_and_grants(tmp_path: Path):
+    manifest = parse(tmp_path, target="postgres", WAREHOUSE_READERS="analyst,board")
+    for node in nodes(manifest, "model"):
+        config, published = node["config"], layer(manifest, node["unique_id"]) in ("core", "marts")
+        assert config["grants"] == ({"select": ["analyst", "board"]} if published else {}), node["name"]
+        assert not config.get("unlogged"), "a crash empties it"
+        if "valid_from" in node["columns"] or node["name"].startswith("fact_"):
+            assert config["indexes"][0]["unique"] and len(config["indexes"]) >= 2, node["name"]
+        assert any("after_build" in hook["sql"] for hook in config["post-hook"]) == published, node["name"]
+
+
+def test_nobody_is_granted_anything_by_default(manifest: dict[str, Any]):
+    assert [node["name"] for node in nodes(manifest, "model") if node["config"]["grants"]] == []
 
 
 def test_folders_import_downward():

@@ -42,9 +42,10 @@ def _landed(context: Context, country: str, year: int) -> set[tuple[date, str]]:
     """What the latest complete load of this year holds."""
     if not context.has_rows("holidays"):
         return set()
-    rows = context.connection.execute(
-        f"select date, name from {context.complete_rows('holidays')} where country = ? and year(date) = ? "
-        "qualify _dlt_load_id = max(_dlt_load_id) over ()",
-        [country, year],
-    ).fetchall()
-    return set(rows)
+    literal = context.session.literal
+    rows = context.session.rows(
+        f"select _dlt_load_id, date, name from {context.complete_rows('holidays')} as known "
+        f"where country = {literal(country)} and extract(year from date) = {year}"
+    )
+    latest = max((load for load, *_ in rows), default=None)
+    return {(day, name) for load, day, name in rows if load == latest}

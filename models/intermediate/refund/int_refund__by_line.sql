@@ -11,8 +11,8 @@ lines as (
 
     select
         refunds.refund_id,
-        {{ dbt.safe_cast(json_text('line.element', ['order_item_id']), 'bigint') }} as order_item_id,
-        {{ dbt.safe_cast(json_text('line.element', ['amount']), 'decimal(18, 2)') }} as amount
+        {{ safe_integer(json_text('line.element', ['order_item_id'])) }} as order_item_id,
+        {{ safe_decimal(json_text('line.element', ['amount']), 18, 2) }} as amount
     from refunds
     {{ json_elements('refunds.record', 'lines', 'line') }}
 
@@ -25,7 +25,7 @@ summed as (
         order_item_id,
 
         -- measures
-        cast(sum(amount) as decimal(18, 2)) as refunded_amount
+        {{ as_decimal('sum(amount)') }} as refunded_amount
     from lines
     group by order_item_id
 

@@ -1,3 +1,5 @@
+{{ config(**dimension_config('customer')) }}
+
 with
 
 snapshot_rows as (

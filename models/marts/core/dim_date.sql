@@ -4,12 +4,14 @@ with
 sales as (
 
     select ordered_on from {{ ref('fact_sales') }}
+    where {{ on_any_day('ordered_on') }}
 
 ),
 
 transactions as (
 
     select occurred_on from {{ ref('fact_payment') }}
+    where {{ on_any_day('occurred_on') }}
 
 ),
 
@@ -53,7 +55,7 @@ spine as (
     select cast({{ dbt.dateadd('day', 'cast(numbers.generated_number - 1 as integer)', 'bounds.first_on') }} as date) as date_on
     from numbers
     cross join bounds
-    where {{ dbt.dateadd('day', 'cast(numbers.generated_number - 1 as integer)', 'bounds.first_on') }} < bounds.end_on
+    where cast({{ dbt.dateadd('day', 'cast(numbers.generated_number - 1 as integer)', 'bounds.first_on') }} as date) < bounds.end_on
 
 ),
 
@@ -68,9 +70,9 @@ described as (
         cast(extract(year from spine.date_on) as integer) as year,
         cast(extract(quarter from spine.date_on) as integer) as quarter,
         cast(extract(month from spine.date_on) as integer) as month,
-        cast(extract(isoyear from spine.date_on) as integer) as week_year,
-        cast(extract(week from spine.date_on) as integer) as week,
-        cast(extract(isodow from spine.date_on) as integer) as day_of_week,
+        {{ iso_year('spine.date_on') }} as week_year,
+        {{ iso_week('spine.date_on') }} as week,
+        {{ iso_day_of_week('spine.date_on') }} as day_of_week,
         holidays.holiday_name
     from spine
     left join holidays

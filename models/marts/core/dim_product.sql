@@ -1,3 +1,5 @@
+{{ config(**dimension_config('product')) }}
+
 with
 
 snapshot_rows as (
@@ -51,8 +53,8 @@ unknown_member as (
         cast(null as integer) as pack_size,
         false as is_deleted,
         true as is_current,
-        cast(null as decimal(12, 2)) as list_price,
-        cast(null as decimal(12, 2)) as unit_cost,
+        {{ as_decimal('null', 12, 2) }} as list_price,
+        {{ as_decimal('null', 12, 2) }} as unit_cost,
         {{ beginning_of_time() }} as valid_from,
         {{ end_of_time() }} as valid_to
 

@@ -1,3 +1,5 @@
+{{ config(**dimension_config('store')) }}
+
 with
 
 snapshot_rows as (

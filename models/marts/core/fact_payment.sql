@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='transaction_id',
-        on_schema_change='fail'
-    )
-}}
+{{ config(**fact_config(key='transaction_id', day='occurred_on', dimensions=['customer_key', 'store_key'])) }}
 
 -- Incremental as fact_sales is: by load, and by comparison with what the orders and dimensions say now,
 -- because a payment can come before its order, and an order can be deleted after its payment.
@@ -82,6 +75,7 @@ transactions as (
     known as (
 
         select * from {{ this }}
+        where {{ on_any_day('occurred_on') }}
 
     ),
 
@@ -112,7 +106,7 @@ transactions as (
         select *
         from transactions
         where
-            _dlt_load_id > (select coalesce(max(known._dlt_load_id), '') from known)
+            {{ text_order('_dlt_load_id') }} > (select coalesce(max({{ text_order('known._dlt_load_id') }}), '') from known)
             or transaction_id in (select stale.transaction_id from stale)
 
     ),
@@ -132,7 +126,12 @@ identified as (
     select
         changed.*,
         orders.customer_id,
-        orders.store_id
+        orders.store_id,
+        case
+            when changed.transaction_status = 'captured' then changed.amount
+            when changed.transaction_status = 'succeeded' then -changed.amount
+            when changed.amount is not null then 0
+        end as moved_amount
     from changed
     left join orders
         on changed.order_id = orders.order_id
@@ -161,11 +160,7 @@ keyed as (
 
         -- measures
         identified.amount,
-        cast(case
-            when identified.transaction_status = 'captured' then identified.amount
-            when identified.transaction_status = 'succeeded' then -identified.amount
-            when identified.amount is not null then 0
-        end as decimal(18, 2)) as net_amount,
+        {{ as_decimal('identified.moved_amount') }} as net_amount,
 
         -- times
         {{ business_date('identified.occurred_at') }} as occurred_on,
@@ -182,3 +177,4 @@ keyed as (
 )
 
 select * from keyed
+{{ written_in_order(['occurred_on', 'transaction_id']) }}

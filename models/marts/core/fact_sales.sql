@@ -1,19 +1,17 @@
 {{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='order_item_id',
-        on_schema_change='fail',
-        post_hook="delete from {{ this }} where order_status = 'deleted'"
-    )
+    config(**fact_config(
+        key='order_item_id',
+        day='ordered_on',
+        dimensions=['customer_key', 'product_key', 'store_key'],
+        gone="order_status = 'deleted'"
+    ))
 }}
 
 -- A run rebuilds the lines that changed, found by load and by comparison, never by event time:
 --   1. lines of which a load newer than any in this table said something (of the line or of its order);
 --   2. lines whose dimension versions or refunds are no longer what those tables say: a customer who
 --      arrived after the order, a change that came late, a refund weeks later.
--- A deleted line arrives with the status 'deleted', replaces its row, and the hook takes it out in the
--- same transaction.
+-- A deleted line arrives with the status 'deleted' and takes its row out (`gone`).
 
 with
 
@@ -75,7 +73,7 @@ lines as (
         order_items.net_amount,
         orders.ordered_on,
         orders.ordered_at,
-        greatest(orders._dlt_load_id, order_items._dlt_load_id) as _dlt_load_id
+        greatest({{ text_order('orders._dlt_load_id') }}, {{ text_order('order_items._dlt_load_id') }}) as _dlt_load_id
     from order_items
     inner join orders
         on order_items.order_id = orders.order_id
@@ -87,6 +85,7 @@ lines as (
     known as (
 
         select * from {{ this }}
+        where {{ on_any_day('ordered_on') }}
 
     ),
 
@@ -115,7 +114,7 @@ lines as (
         select *
         from lines
         where
-            _dlt_load_id > (select coalesce(max(known._dlt_load_id), '') from known)
+            {{ text_order('_dlt_load_id') }} > (select coalesce(max({{ text_order('known._dlt_load_id') }}), '') from known)
             or order_item_id in (select stale.order_item_id from stale)
 
     ),
@@ -124,7 +123,9 @@ lines as (
 
     changed as (
 
-        select * from lines
+        select *
+        from lines
+        where order_status <> 'deleted'
 
     ),
 
@@ -156,7 +157,7 @@ keyed as (
         changed.gross_amount,
         changed.discount_amount,
         changed.net_amount,
-        cast(coalesce(refunds.refunded_amount, 0) as decimal(18, 2)) as refunded_amount,
+        {{ as_decimal('coalesce(refunds.refunded_amount, 0)') }} as refunded_amount,
 
         -- times
         changed.ordered_on,
@@ -177,3 +178,4 @@ keyed as (
 )
 
 select * from keyed
+{{ written_in_order(['ordered_on', 'order_item_id']) }}

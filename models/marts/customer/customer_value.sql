@@ -6,7 +6,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where order_status <> 'cancelled'
+    where order_status <> 'cancelled' and {{ on_any_day('ordered_on') }}
 
 ),
 
@@ -28,8 +28,8 @@ totals as (
     select
         customer_id,
         count(distinct order_id) as orders,
-        cast(coalesce(sum(net_amount), 0) as decimal(18, 2)) as revenue,
-        cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
+        {{ as_decimal('coalesce(sum(net_amount), 0)') }} as revenue,
+        {{ as_decimal('sum(refunded_amount)') }} as refunded_amount,
         min(ordered_on) as first_ordered_on,
         max(ordered_on) as last_ordered_on
     from sales
@@ -71,7 +71,7 @@ ranked as (
         measured.orders,
         measured.revenue,
         measured.refunded_amount,
-        cast(measured.revenue - measured.refunded_amount as decimal(18, 2)) as lifetime_value,
+        {{ as_decimal('measured.revenue - measured.refunded_amount') }} as lifetime_value,
         measured.recency_days,
         cast(least(5, 1 + floor(5 * percent_rank() over (order by measured.recency_days desc))) as integer) as recency_quintile,
         cast(least(5, 1 + floor(5 * percent_rank() over (order by measured.orders))) as integer) as frequency_quintile,

@@ -3,7 +3,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where order_status <> 'cancelled'
+    where order_status <> 'cancelled' and {{ on_any_day('ordered_on') }}
 
 ),
 
@@ -20,8 +20,8 @@ daily as (
         date_id,
         store_id,
         channel,
-        cast(coalesce(sum(net_amount), 0) as decimal(18, 2)) as revenue,
-        cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
+        {{ as_decimal('coalesce(sum(net_amount), 0)') }} as revenue,
+        {{ as_decimal('sum(refunded_amount)') }} as refunded_amount,
         count(distinct order_id) as orders,
         cast(sum(quantity) as bigint) as units,
         count(distinct customer_id) as unique_customers,
@@ -49,9 +49,9 @@ compared as (
         daily.orders,
         daily.units,
         daily.unique_customers,
-        cast(daily.revenue / daily.orders as decimal(18, 2)) as average_order_value,
+        {{ as_decimal(divide('daily.revenue', 'daily.orders')) }} as average_order_value,
         week_before.revenue as revenue_week_before,
-        cast(daily.revenue - week_before.revenue as decimal(18, 2)) as revenue_change,
+        {{ as_decimal('daily.revenue - week_before.revenue') }} as revenue_change,
         cast(daily.lines_without_amount as bigint) as lines_without_amount
     from daily
     left join daily as week_before

@@ -3,7 +3,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where order_status <> 'cancelled'
+    where order_status <> 'cancelled' and {{ on_any_day('ordered_on') }}
 
 ),
 
@@ -25,10 +25,10 @@ monthly as (
         cast({{ dbt.date_trunc('month', 'sales.ordered_on') }} as date) as month_on,
         products.category,
         sales.store_id,
-        cast(coalesce(sum(sales.gross_amount), 0) as decimal(18, 2)) as gross_amount,
-        cast(sum(sales.discount_amount) as decimal(18, 2)) as discount_amount,
-        cast(coalesce(sum(sales.net_amount), 0) as decimal(18, 2)) as revenue,
-        cast(sum(sales.refunded_amount) as decimal(18, 2)) as refunded_amount,
+        {{ as_decimal('coalesce(sum(sales.gross_amount), 0)') }} as gross_amount,
+        {{ as_decimal('sum(sales.discount_amount)') }} as discount_amount,
+        {{ as_decimal('coalesce(sum(sales.net_amount), 0)') }} as revenue,
+        {{ as_decimal('sum(sales.refunded_amount)') }} as refunded_amount,
         count(distinct sales.order_id) as orders,
         cast(sum(sales.quantity) as bigint) as units
     from sales

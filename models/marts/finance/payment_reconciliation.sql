@@ -6,12 +6,14 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
+    where {{ on_any_day('ordered_on') }}
 
 ),
 
 transactions as (
 
     select * from {{ ref('fact_payment') }}
+    where {{ on_any_day('occurred_on') }}
 
 ),
 
@@ -21,8 +23,8 @@ sold_orders as (
         order_id,
         ordered_on,
         order_status = 'cancelled' as is_cancelled,
-        cast(coalesce(sum(case when order_status <> 'cancelled' then net_amount end), 0) as decimal(18, 2)) as sold_amount,
-        cast(coalesce(sum(case when order_status <> 'cancelled' then refunded_amount end), 0) as decimal(18, 2))
+        {{ as_decimal("coalesce(sum(case when order_status <> 'cancelled' then net_amount end), 0)") }} as sold_amount,
+        {{ as_decimal("coalesce(sum(case when order_status <> 'cancelled' then refunded_amount end), 0)") }}
             as sold_refunded_amount,
         sum(case when is_amount_missing and order_status <> 'cancelled' then 1 else 0 end) as lines_without_amount
     from sales
@@ -35,8 +37,8 @@ paid_orders as (
     select
         order_id,
         min(occurred_on) as first_occurred_on,
-        cast(coalesce(sum(case when transaction_status = 'captured' then amount end), 0) as decimal(18, 2)) as paid_amount,
-        cast(coalesce(sum(case when transaction_status = 'succeeded' then amount end), 0) as decimal(18, 2))
+        {{ as_decimal("coalesce(sum(case when transaction_status = 'captured' then amount end), 0)") }} as paid_amount,
+        {{ as_decimal("coalesce(sum(case when transaction_status = 'succeeded' then amount end), 0)") }}
             as refunded_amount
     from transactions
     group by order_id
@@ -86,16 +88,16 @@ daily as (
         date,
 
         -- measures
-        cast(sum(sold_amount) as decimal(18, 2)) as sold_amount,
-        cast(sum(paid_amount) as decimal(18, 2)) as paid_amount,
-        cast(sum(refunded_amount) as decimal(18, 2)) as refunded_amount,
-        cast(sum(expected_amount) as decimal(18, 2)) as expected_amount,
-        cast(sum(difference_amount) as decimal(18, 2)) as difference_amount,
-        cast(sum(case when reason = 'unmatched' then difference_amount else 0 end) as decimal(18, 2)) as unmatched_amount,
-        cast(sum(case when reason = 'owed' then difference_amount else 0 end) as decimal(18, 2)) as owed_amount,
-        cast(sum(case when reason = 'unpaid' then difference_amount else 0 end) as decimal(18, 2)) as unpaid_amount,
-        cast(sum(case when reason = 'missing' then difference_amount else 0 end) as decimal(18, 2)) as missing_amount,
-        cast(sum(case when reason = 'unexplained' then difference_amount else 0 end) as decimal(18, 2)) as unexplained_amount,
+        {{ as_decimal('sum(sold_amount)') }} as sold_amount,
+        {{ as_decimal('sum(paid_amount)') }} as paid_amount,
+        {{ as_decimal('sum(refunded_amount)') }} as refunded_amount,
+        {{ as_decimal('sum(expected_amount)') }} as expected_amount,
+        {{ as_decimal('sum(difference_amount)') }} as difference_amount,
+        {{ as_decimal("sum(case when reason = 'unmatched' then difference_amount else 0 end)") }} as unmatched_amount,
+        {{ as_decimal("sum(case when reason = 'owed' then difference_amount else 0 end)") }} as owed_amount,
+        {{ as_decimal("sum(case when reason = 'unpaid' then difference_amount else 0 end)") }} as unpaid_amount,
+        {{ as_decimal("sum(case when reason = 'missing' then difference_amount else 0 end)") }} as missing_amount,
+        {{ as_decimal("sum(case when reason = 'unexplained' then difference_amount else 0 end)") }} as unexplained_amount,
         cast(sum(lines_without_amount) as bigint) as lines_without_amount
     from explained
     group by date

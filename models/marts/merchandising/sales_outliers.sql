@@ -5,6 +5,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
+    where {{ on_any_day('ordered_on') }}
 
 ),
 
@@ -25,16 +26,57 @@ categorised as (
 
 ),
 
+measures as (
+
+    select
+        category,
+        'price' as measure,
+        unit_price as value
+    from categorised
+    where unit_price is not null
+    union all
+    select
+        category,
+        'quantity' as measure,
+        quantity as value
+    from categorised
+
+),
+
+placed as (
+
+    select
+        category,
+        measure,
+        value,
+        row_number() over (partition by category, measure order by value) - 1 as place,
+        count(*) over (partition by category, measure) - 1 as last_place
+    from measures
+
+),
+
+-- A quartile lies a quarter, or three, of the way to the last place, mostly between two places: it is made of both values
+-- by how near they are, counted in quarters of a place. So it is exact; the engines' own functions are not all.
 quartiles as (
 
     select
         category,
-        percentile_cont(0.25) within group (order by unit_price) as first_price,
-        percentile_cont(0.75) within group (order by unit_price) as third_price,
-        percentile_cont(0.25) within group (order by quantity) as first_quantity,
-        percentile_cont(0.75) within group (order by quantity) as third_quantity
-    from categorised
-    group by category
+        measure,
+        {{ as_decimal('sum(value * greatest(0, 4 - abs(4 * place - last_place)))') }} * 0.25 as first_quartile,
+        {{ as_decimal('sum(value * greatest(0, 4 - abs(4 * place - 3 * last_place)))') }} * 0.25 as third_quartile
+    from placed
+    group by category, measure
+
+),
+
+fences as (
+
+    select
+        category,
+        measure,
+        {{ as_decimal('first_quartile - 1.5 * (third_quartile - first_quartile)') }} as lower_fence,
+        {{ as_decimal('third_quartile + 1.5 * (third_quartile - first_quartile)') }} as upper_fence
+    from quartiles
 
 ),
 
@@ -42,11 +84,12 @@ bounds as (
 
     select
         category,
-        cast(first_price - 1.5 * (third_price - first_price) as decimal(18, 2)) as lower_price,
-        cast(third_price + 1.5 * (third_price - first_price) as decimal(18, 2)) as upper_price,
-        cast(first_quantity - 1.5 * (third_quantity - first_quantity) as decimal(18, 2)) as lower_quantity,
-        cast(third_quantity + 1.5 * (third_quantity - first_quantity) as decimal(18, 2)) as upper_quantity
-    from quartiles
+        max(case when measure = 'price' then lower_fence end) as lower_price,
+        max(case when measure = 'price' then upper_fence end) as upper_price,
+        max(case when measure = 'quantity' then lower_fence end) as lower_quantity,
+        max(case when measure = 'quantity' then upper_fence end) as upper_quantity
+    from fences
+    group by category
 
 ),
 

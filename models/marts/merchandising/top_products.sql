@@ -3,7 +3,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where order_status <> 'cancelled'
+    where order_status <> 'cancelled' and {{ on_any_day('ordered_on') }}
 
 ),
 
@@ -19,7 +19,7 @@ monthly as (
     select
         cast({{ dbt.date_trunc('month', 'ordered_on') }} as date) as month_on,
         product_id,
-        cast(coalesce(sum(net_amount), 0) as decimal(18, 2)) as revenue,
+        {{ as_decimal('coalesce(sum(net_amount), 0)') }} as revenue,
         cast(sum(quantity) as bigint) as units
     from sales
     group by 1, 2

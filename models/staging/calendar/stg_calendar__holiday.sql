@@ -15,7 +15,7 @@ ranked as (
         date as holiday_on,
         name as holiday_name,
         dense_rank() over (
-            partition by country, extract(year from date) order by _dlt_load_id desc
+            partition by country, extract(year from date) order by {{ text_order('_dlt_load_id') }} desc
         ) as load_rank
     from source
 
@@ -36,7 +36,7 @@ grouped as (
 
     select
         holiday_on,
-        {{ dbt.listagg('holiday_name', "', '", 'order by holiday_name') }} as holiday_name
+        {{ dbt.listagg('holiday_name', "', '", 'order by ' ~ text_order('holiday_name')) }} as holiday_name
     from named
     group by holiday_on
 

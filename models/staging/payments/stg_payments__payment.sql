@@ -18,7 +18,7 @@ unpacked as (
     select
         -- keys
         id as payment_id,
-        {{ dbt.safe_cast(json_text('record', ['order', 'id']), 'bigint') }} as order_id,
+        {{ safe_integer(json_text('record', ['order', 'id'])) }} as order_id,
 
         -- attributes
         {{ json_text('record', ['method', 'type']) }} as payment_method,
@@ -27,10 +27,10 @@ unpacked as (
         {{ json_text('record', ['amount', 'currency']) }} as currency,
 
         -- measures
-        {{ dbt.safe_cast(json_text('record', ['amount', 'value']), 'decimal(18, 2)') }} as amount,
+        {{ safe_decimal(json_text('record', ['amount', 'value']), 18, 2) }} as amount,
 
         -- times
-        cast({{ json_text('record', ['created_at']) }} as timestamptz) as created_at,
+        {{ safe_instant(json_text('record', ['created_at'])) }} as created_at,
         updated_at,
 
         -- lineage

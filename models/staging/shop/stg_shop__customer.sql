@@ -21,7 +21,7 @@ cleaned as (
 
         -- attributes
         {{ clean_text('full_name') }} as full_name,
-        lower({{ clean_text('email') }}) as email,
+        {{ lower_text(clean_text('email')) }} as email,
         {{ clean_text('phone') }} as phone,
         {{ clean_text('city') }} as city,
         {{ clean_text('segment') }} as segment,

@@ -29,9 +29,9 @@ cleaned as (
         -- measures
         cast(quantity as integer) as quantity,
         unit_price,
-        cast(quantity * unit_price as decimal(18, 2)) as gross_amount,
-        cast(discount_amount as decimal(18, 2)) as discount_amount,
-        cast(quantity * unit_price - discount_amount as decimal(18, 2)) as net_amount,
+        {{ as_decimal('quantity * unit_price') }} as gross_amount,
+        {{ as_decimal('discount_amount') }} as discount_amount,
+        {{ as_decimal('quantity * unit_price - discount_amount') }} as net_amount,
 
         -- times
         updated_at,

@@ -45,7 +45,7 @@ cleaned as (
         latest._dlt_load_id
     from latest
     left join category_spellings
-        on lower({{ clean_text('latest.category') }}) = category_spellings.spelling
+        on {{ lower_text(clean_text('latest.category')) }} = category_spellings.spelling
 
 )
 

@@ -20,7 +20,7 @@ files as (
 
     select
         file_date,
-        max(_dlt_load_id) as _dlt_load_id
+        max({{ text_order('_dlt_load_id') }}) as _dlt_load_id
     from source
     group by file_date
 
@@ -70,17 +70,22 @@ compared as (
 
 ),
 
-changes as (
+-- By a window, not by a join with the changes: PostgreSQL takes the last listings for a few rows, and would look through all
+-- listings for each of them.
+dated as (
 
     select
-        sku,
-        max(file_date) as changed_on
+        *,
+        max(
+            case
+                when
+                    previous_listing_date is null
+                    or previous_listing_date <> previous_file_date
+                    or previous_content <> content
+                    then file_date
+            end
+        ) over (partition by sku) as changed_on
     from compared
-    where
-        previous_listing_date is null
-        or previous_listing_date <> previous_file_date
-        or previous_content <> content
-    group by sku
 
 ),
 
@@ -88,32 +93,30 @@ cleaned as (
 
     select
         -- keys
-        compared.sku,
+        dated.sku,
 
         -- attributes
-        {{ clean_text('compared.product_name') }} as product_name,
-        {{ clean_text('compared.brand') }} as brand,
-        {{ clean_text('compared.category') }} as category_as_written,
+        {{ clean_text('dated.product_name') }} as product_name,
+        {{ clean_text('dated.brand') }} as brand,
+        {{ clean_text('dated.category') }} as category_as_written,
         category_spellings.category,
-        {{ dbt.safe_cast(clean_text('compared.pack_size'), 'integer') }} as pack_size,
-        compared.next_file_date is null as is_listed,
+        cast({{ safe_integer(clean_text('dated.pack_size'), digits=9) }} as integer) as pack_size,
+        dated.next_file_date is null as is_listed,
 
         -- measures
-        {{ dbt.safe_cast(clean_text('compared.unit_cost'), 'decimal(12, 2)') }} as unit_cost,
+        {{ safe_decimal(clean_text('dated.unit_cost'), 12, 2) }} as unit_cost,
 
         -- times
-        changes.changed_on,
-        compared.next_file_date as delisted_on,
-        {{ business_midnight('coalesce(compared.next_file_date, changes.changed_on)') }} as changed_at,
+        dated.changed_on,
+        dated.next_file_date as delisted_on,
+        {{ business_midnight('coalesce(dated.next_file_date, dated.changed_on)') }} as changed_at,
 
         -- lineage
-        compared._dlt_load_id
-    from compared
-    inner join changes
-        on compared.sku = changes.sku
+        dated._dlt_load_id
+    from dated
     left join category_spellings
-        on lower({{ clean_text('compared.category') }}) = category_spellings.spelling
-    where compared.recency = 1
+        on {{ lower_text(clean_text('dated.category')) }} = category_spellings.spelling
+    where dated.recency = 1
 
 )
 

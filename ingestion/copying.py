@@ -1,0 +1,91 @@
+"""`ingest copy`: raw and the snapshots, with dlt's own tables and so all that it remembers, from one engine to another.
+
+These two are what can't be made again from a source: what it said in the past, and history. Everything else is
+built from them. Afterwards `dbt build --full-refresh` gives the same marts, and `ingest` goes on where it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingestion.engines import Session, Warehouse
+from ingestion.errors import IngestError, UsageError
+from ingestion.warehouse import find_warehouse
+
+BATCH_ROWS = 100_000
+# dlt writes down there how it has made the tables, which it made for another engine.
+NOT_COPIED = "_dlt_version"
+# A load counts when it is in here: copied last, so that a copy which broke off is no half of the truth.
+COPIED_LAST = "_dlt_loads"
+
+
+@dataclass(frozen=True)
+class Copied:
+    """One table that was copied."""
+
+    schema: str
+    table: str
+    rows: int
+
+
+def copy(source: str, target: str, on_table: Callable[[str], None] = lambda _: None) -> list[Copied]:
+    """Copies from one target of the profile to another; raises IngestError, having changed nothing, when there is
+    something in the other already. Nothing else must write to either meanwhile."""
+    from_, to = find_warehouse(source), find_warehouse(target)
+    if (from_.kind, from_.address) == (to.kind, to.address):
+        raise UsageError(f"{source} and {target} are the same warehouse: {to.address}.")
+    if not from_.exists:
+        raise IngestError(f"There is no warehouse {from_.address}.")
+    with from_.connect(read_only=True) as reading, to.connect() as writing:
+        schemas = {schema: _in(to, schema[len(_prefix(from_)) :]) if schema == _snapshots(from_) else schema for schema in _kept(reading)}
+        if full := [name for name in schemas.values() if writing.tables(name)]:
+            raise IngestError(
+                f"{to.address} holds {', '.join(full)} already, and a copy would mix with that.",
+                "Drop these schemas there first, if nobody needs them; a copy that broke off may have left them.",
+            )
+        return [copied for schema, into in schemas.items() for copied in _copy_schema(reading, writing, schema, into, on_table)]
+
+
+def _kept(session: Session) -> list[str]:
+    """The schemas that can't be built again."""
+    snapshots = _snapshots(session.warehouse)
+    return [schema for schema in session.schemas() if schema.startswith("raw_") or schema == snapshots]
+
+
+def _snapshots(warehouse: Warehouse) -> str:
+    return _in(warehouse, "snapshots")
+
+
+def _in(warehouse: Warehouse, schema: str) -> str:
+    return f"{_prefix(warehouse)}{schema}"
+
+
+def _prefix(warehouse: Warehouse) -> str:
+    """What goes before every schema that dbt makes: see `schema` in profiles.yml.example."""
+    own = warehouse.connection.get("schema") or warehouse.connection.get("dataset") or "unfiled"
+    return "" if own == "unfiled" else f"{own}_"
+
+
+def _copy_schema(reading: Session, writing: Session, schema: str, into: str, on_table: Callable[[str], None]) -> list[Copied]:
+    tables = sorted((name for name in reading.tables(schema) if name != NOT_COPIED), key=lambda name: (name == COPIED_LAST, name))
+    copied = [_copy_table(reading, writing, schema, into, table, on_table) for table in tables]
+    if COPIED_LAST in tables:
+        landed = [name for name in tables if not name.startswith("_dlt")]
+        writing.tune(into, dict.fromkeys(landed, ()), landed)
+    return copied
+
+
+def _copy_table(reading: Session, writing: Session, schema: str, into: str, table: str, on_table: Callable[[str], None]) -> Copied:
+    on_table(f"{schema}.{table}")
+    columns = reading.columns(schema, table)
+    writing.create(into, table, columns, reading.required(schema, table))
+    sent = ", ".join(f'"{name}"::varchar as "{name}"' if data_type == "JSON" else f'"{name}"' for name, data_type in columns.items())
+    relation = reading.fetch(columns, reading.table(schema, table))
+    writing.append(into, table, reading.work.execute(f"select {sent} from {relation}").to_arrow_reader(BATCH_ROWS))
+    rows, landed = _count(reading, schema, table), _count(writing, into, table)
+    if rows != landed:
+        raise IngestError(f"{schema}.{table} has {rows} rows, and its copy {landed}.", "Was something else writing to them?")
+    return Copied(schema, table, rows)
+
+
+def _count(session: Session, schema: str, table: str) -> int:
+    return session.rows(f"select count(*) from {session.table(schema, table)}")[0][0]

@@ -1,0 +1,183 @@
+"""The engines that can be the warehouse: one module each, imported only when a target needs it.
+
+What the landing decides, it decides in DuckDB (`Session.work`), whatever the warehouse: in the warehouse's
+own file when that is DuckDB, else in memory, with the few rows of raw that matter fetched from the server.
+An engine only says how to ask it: a dozen short methods.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from ingestion.errors import IngestError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow
+
+# Names of types are DuckDB's everywhere in this package: VARCHAR, BIGINT, DECIMAL(12,2), TIMESTAMP WITH TIME ZONE …
+Columns = dict[str, str]
+NO_KEYS = "[]"
+
+
+@dataclass(frozen=True)
+class Warehouse(ABC):
+    """One target of the dbt profile: its name, and its connection as dbt reads it."""
+
+    target: str
+    connection: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The engine, by dbt's name: duckdb, postgres or bigquery."""
+        return self.connection["type"]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to connect to; a server is taken to be there."""
+        return True
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where it is, for people."""
+
+    def refuse(self, *settings: str) -> None:
+        """Raises IngestError for a setting that dbt heeds and we do not: we would work as somebody else."""
+        if given := [name for name in settings if self.connection.get(name)]:
+            raise IngestError(f"`ingest` does not know the setting {', '.join(given)} of target '{self.target}'.", "Leave it out.")
+
+    @abstractmethod
+    def connect(self, read_only: bool = False) -> AbstractContextManager["Session"]:
+        """A session, which is closed afterwards; raises IngestError with the remedy when there is none to be had."""
+
+
+class Session(ABC):
+    """An open warehouse. SQL given to it is the engine's own, but names and literals come from its methods."""
+
+    works_in_warehouse = False  # whether `work` is the warehouse: then a load job can be a SELECT over the source
+    file_format: str | None = "parquet"  # in which dlt's load jobs get rows; None leaves it to dlt
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+
+    @property
+    @abstractmethod
+    def work(self) -> "duckdb.DuckDBPyConnection":
+        """The DuckDB connection that the landing works in."""
+
+    @abstractmethod
+    def rows(self, sql: str) -> list[tuple]:
+        """All rows of a query: Decimal, datetime in UTC, date, bool, int, float, str (JSON too), bytes, None."""
+
+    @abstractmethod
+    def execute(self, sql: str) -> None:
+        """Runs statements, separated by semicolons."""
+
+    @abstractmethod
+    def schemas(self) -> list[str]:
+        """All schemas, by name."""
+
+    @abstractmethod
+    def tables(self, schema: str) -> list[str]:
+        """The tables and views of a schema, by name; none when there is no such schema."""
+
+    @abstractmethod
+    def columns(self, schema: str, table: str) -> Columns:
+        """The columns of a table and their types; none when there is no such table."""
+
+    @abstractmethod
+    def required(self, schema: str, table: str) -> set[str]:
+        """The columns of a table that are never null."""
+
+    @abstractmethod
+    def size(self, schema: str, table: str) -> int:
+        """How many rows a table that is there has, about."""
+
+    @abstractmethod
+    def fetch(self, columns: Columns, source: str, keys: str | None = None) -> str:
+        """A relation in `work`, as SQL, with these columns in these types of `source`, which is what follows FROM. It
+        is there until the next fetch. `keys` is the JSON text that `wanted` reads."""
+
+    @abstractmethod
+    def wanted(self, keys: Columns) -> str:
+        """A relation of the engine, as SQL, with the rows of the JSON text given to `fetch`: key columns as declared."""
+
+    @abstractmethod
+    def destination(self) -> Any:
+        """dlt's destination."""
+
+    @abstractmethod
+    def md5(self, column: str) -> str:
+        """SQL: the MD5 of a text or JSON column, in hexadecimal digits."""
+
+    @abstractmethod
+    def widen(self, schema: str, table: str, column: str, data_type: str) -> str:
+        """The statement that gives a raw column another type."""
+
+    @abstractmethod
+    def append(self, schema: str, table: str, rows: "pyarrow.RecordBatchReader") -> None:
+        """Appends Arrow batches to a table whose columns have the types that `create` gave them."""
+
+    @abstractmethod
+    def declared(self, data_type: str) -> str:
+        """The engine's name of a type, as a column is declared with it."""
+
+    def create(self, schema: str, table: str, columns: Columns, required: Container[str] = ()) -> None:
+        """Makes a table, and its schema."""
+        declared = [f"{self.quoted(name)} {self.declared(kind)}{' not null' * (name in required)}" for name, kind in columns.items()]
+        self.execute(f"create schema if not exists {self.quoted(schema)}")
+        self.execute(f"create table {self.table(schema, table)} ({', '.join(declared)})")
+
+    def stored(self, data_type: str) -> str:
+        """The type in which raw keeps values of this type."""
+        return data_type
+
+    def landed(self, hint: dict[str, Any]) -> dict[str, Any]:
+        """dlt's hint for a raw column of this kind."""
+        return hint
+
+    def table_hints(self, key: Sequence[str]) -> dict[str, Any]:
+        """What dlt is to know of a raw table with this key."""
+        return {}
+
+    @contextmanager
+    def lock(self, source: str) -> Iterator[None]:
+        """Keeps other runs from loading this source, where the engine can; raises IngestError when one does."""
+        yield
+
+    def prepare(self, schema: str) -> None:  # noqa: B027
+        """Raises IngestError when nothing can be landed in this schema."""
+
+    def tune(self, schema: str, keys: Mapping[str, Sequence[str]], landed: Collection[str]) -> None:  # noqa: B027
+        """What makes the tables of a raw schema fast to read, given their keys, now that these have new rows."""
+
+    def explained(self, error: BaseException) -> IngestError | None:
+        """Our own words for what the server said, where it said why; None for everything else."""
+        return None
+
+    def quoted(self, name: str) -> str:
+        """The name in SQL."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def table(self, schema: str, name: str) -> str:
+        """The table's name in SQL."""
+        return f"{self.quoted(schema)}.{self.quoted(name)}"
+
+    def literal(self, value: str | int | date | datetime) -> str:
+        """The value in SQL; an instant must have a zone."""
+        if isinstance(value, datetime):
+            return f"timestamptz '{value.isoformat(sep=' ')}'"
+        if isinstance(value, date):
+            return f"date '{value.isoformat()}'"
+        return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+def keys_as_json(work: "duckdb.DuckDBPyConnection", relation: str, key: Sequence[str]) -> str:
+    """The distinct keys in a relation of `work` as one JSON text, [["1","a"],["2","b"]]: how keys travel to a server."""
+    values = ", ".join(f"cast({name} as varchar)" for name in key)
+    text = work.execute(f"select to_json(list(distinct [{values}])) from {relation}").fetchone()[0]
+    return text or NO_KEYS

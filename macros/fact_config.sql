@@ -1,0 +1,43 @@
+{#
+  How a large fact is kept: `{{ config(**fact_config(key='order_item_id', day='ordered_on')) }}`. Incremental everywhere, and
+  each engine gets what makes it fast there; docs/engines.md has the reasons in a table.
+    DuckDB      delete and insert by key; `written_in_order` keeps the days together
+    PostgreSQL  delete and insert by key; indexes on key, day and dimension keys
+    BigQuery    partitions by day, which every reader must filter on (`on_any_day`), clusters by key; a merge that touches
+                only the days concerned (`bigquery__get_merge_sql`)
+
+  key: the column that identifies a row.   day: its date, never null.
+  dimensions: the columns by which it is joined to dimensions.
+  gone: a condition; a row that arrives and fulfils it takes its predecessor out of the table and does not stay itself.
+#}
+{% macro fact_config(key, day, dimensions=[], gone=none) -%}
+    {%- set common = {'materialized': 'incremental', 'unique_key': key, 'on_schema_change': 'fail'} -%}
+    {{ return(dict(common, **adapter.dispatch('fact_config')(key, day, dimensions, gone))) }}
+{%- endmacro %}
+
+{# The hook runs in the transaction of the insert, so that nobody sees the rows that are gone. #}
+{% macro default__fact_config(key, day, dimensions, gone) -%}
+    {{ return({
+        'incremental_strategy': 'delete+insert',
+        'post_hook': 'delete from {{ this }} where ' ~ gone if gone else [],
+    }) }}
+{%- endmacro %}
+
+{% macro postgres__fact_config(key, day, dimensions, gone) -%}
+    {%- set indexes = [{'columns': [key], 'unique': true}, {'columns': [day]}] -%}
+    {%- for dimension in dimensions -%}
+        {%- do indexes.append({'columns': [dimension]}) -%}
+    {%- endfor -%}
+    {{ return(dict(default__fact_config(key, day, dimensions, gone), indexes=indexes)) }}
+{%- endmacro %}
+
+{# BigQuery has no transaction around two jobs: the merge itself takes out what is gone. #}
+{% macro bigquery__fact_config(key, day, dimensions, gone) -%}
+    {{ return({
+        'incremental_strategy': 'merge',
+        'partition_by': {'field': day, 'data_type': 'date'},
+        'cluster_by': key,
+        'require_partition_filter': true,
+        'meta': {'gone': gone or 'false'},
+    }) }}
+{%- endmacro %}

@@ -1,0 +1,39 @@
+{#
+  A cast that gives null instead of an error, of such text only as matches a pattern. The pattern is what
+  makes the engines agree: left alone, DuckDB takes '1.5' for the integer 2, BigQuery takes '0x10', PostgreSQL takes
+  'infinity', and each takes other ways to write a time. `safe_integer` and its like say the pattern.
+
+  text: expression of type text.   type: the engine's type.
+  pattern: a regular expression for all of the text, in what RE2 and POSIX share; no backslashes.
+#}
+{% macro safe_cast_matching(text, pattern, type) -%}
+    {{ adapter.dispatch('safe_cast_matching')(text, pattern, type) }}
+{%- endmacro %}
+
+{% macro default__safe_cast_matching(text, pattern, type) -%}
+    case when regexp_matches({{ text }}, '^{{ pattern }}$') then try_cast({{ text }} as {{ type }}) end
+{%- endmacro %}
+
+{#
+  `limit 1` keeps PostgreSQL from putting the text's expression in three places, which is dear when it takes JSON apart.
+  The last null says its type, or the scale of a numeric would be lost.
+#}
+{% macro postgres__safe_cast_matching(text, pattern, type) -%}
+    (
+        select
+            case
+                when given ~ '^{{ pattern }}$' and pg_input_is_valid(given, '{{ type }}')
+                    then cast(given as {{ type }})
+                else cast(null as {{ type }})
+            end
+        from (select {{ text }} as given limit 1) as once
+    )
+{%- endmacro %}
+
+{% macro bigquery__safe_cast_matching(text, pattern, type) -%}
+    case when regexp_contains({{ text }}, r'^{{ pattern }}$') then safe_cast({{ text }} as {{ type }}) end
+{%- endmacro %}
+
+{% macro snowflake__safe_cast_matching(text, pattern, type) -%}
+    case when regexp_like({{ text }}, '^{{ pattern }}$') then try_cast({{ text }} as {{ type }}) end
+{%- endmacro %}

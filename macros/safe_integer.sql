@@ -1,0 +1,9 @@
+{#
+  A bigint from text; null for anything but an optional minus and digits, and for what a bigint can't hold.
+  No blanks, no plus, no fraction (not even `7.0`): what is not plainly an integer is not made one.
+
+  text: expression of type text.   digits: how many at most; 9 always fit into an integer.
+#}
+{% macro safe_integer(text, digits=19) -%}
+    {{ safe_cast_matching(text, '-?[0-9]{1,' ~ digits ~ '}', 'bigint') }}
+{%- endmacro %}
