@@ -81,7 +81,7 @@ def test_there_was_something_to_compare(found: dict[str, Comparison], parity: Pa
 
 
 def test_a_change_that_depends_on_the_engine_is_red_and_points_at_the_row(
-    parity: Parity, found: dict[str, Comparison], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parity: Parity, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """Integers divided by `/`: PostgreSQL cuts the fraction off, the others keep it. One model, changed in a copy of the project."""
     project = tmp_path / "project"
