@@ -136,6 +136,9 @@ class PostgresWarehouse(DuckDBFile):
         with psycopg.connect(address, password=superuser, autocommit=True) as connection:
             connection.execute(SQL("create role warehouse login password {}").format(self._password))
             connection.execute("create database warehouse owner warehouse")
+            # Somebody who may be granted what is published; `warehouse` can put itself in its place to see what that is.
+            connection.execute("create role analyst")
+            connection.execute("grant analyst to warehouse")
 
     def stop(self) -> None:
         """Stop and forget: the next start makes an empty server."""
@@ -232,14 +235,14 @@ class BigQueryStandIn(DuckDBFile):
         return super().environment | {"WAREHOUSE_PROJECT": STAND_IN_PROJECT, "WAREHOUSE_LOCATION": "US"}
 
     def query(self, sql: str) -> list[tuple]:
-        with self._client() as client:
+        with self.client() as client:
             return [tuple(row.values()) for row in client.query_and_wait(sql)]
 
     def execute(self, sql: str) -> None:
         self.query(sql)
 
     def rows(self, schema: str, table: str, columns: list[str]) -> list[tuple]:
-        with self._client() as client:
+        with self.client() as client:
             found = client.get_table(f"{STAND_IN_PROJECT}.{schema}.{table}")
             if found.table_type == "VIEW":
                 return super().rows(schema, table, columns)
@@ -248,7 +251,7 @@ class BigQueryStandIn(DuckDBFile):
             return [tuple(row[column] for column in columns) for row in client.list_rows(found, fields)]
 
     def catalogue(self) -> dict[tuple[str, str], list[Column]]:
-        with self._client() as client:
+        with self.client() as client:
             return {
                 (item.dataset_id, item.table_id): [
                     Column(field.name, _kind(field), field.mode != "REQUIRED") for field in client.get_table(item).schema
@@ -258,7 +261,8 @@ class BigQueryStandIn(DuckDBFile):
             }
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
+    def client(self) -> Iterator[Any]:
+        """Google's client, for what SQL does not tell."""
         from google.api_core.client_options import ClientOptions  # seconds to import, which only this engine should cost
         from google.cloud import bigquery
         from google.oauth2.credentials import Credentials
