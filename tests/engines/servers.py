@@ -307,7 +307,9 @@ def stand_in_python() -> Path:
 def _uv(*arguments: str | Path) -> None:
     """uv looks for interpreters along PATH; those of pyenv are there as shims only, which refuse to run."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    path = os.pathsep.join([*map(str, sorted(pyenv.glob("versions/3.13*/bin"))), os.environ.get("PATH", "")])
+    # The variable may come from another user, as with `su`, whose folder is closed to this one.
+    found = sorted(pyenv.glob("versions/3.13*/bin")) if os.access(pyenv, os.R_OK | os.X_OK) else []
+    path = os.pathsep.join([*map(str, found), os.environ.get("PATH", "")])
     _run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], {**os.environ, "PATH": path})
 
 
