@@ -7,7 +7,7 @@ built from them. Afterwards `dbt build --full-refresh` gives the same marts, and
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingestion.engines import Session, Warehouse
+from ingestion.engines import Session
 from ingestion.errors import IngestError, UsageError
 from ingestion.warehouse import find_warehouse
 
@@ -36,33 +36,15 @@ def copy(source: str, target: str, on_table: Callable[[str], None] = lambda _: N
     if not from_.exists:
         raise IngestError(f"There is no warehouse {from_.address}.")
     with from_.connect(read_only=True) as reading, to.connect() as writing:
-        schemas = {schema: _in(to, schema[len(_prefix(from_)) :]) if schema == _snapshots(from_) else schema for schema in _kept(reading)}
+        history = from_.schema("snapshots")
+        kept = [schema for schema in reading.schemas() if schema.startswith("raw_") or schema == history]
+        schemas = {schema: to.schema("snapshots") if schema == history else schema for schema in kept}
         if full := [name for name in schemas.values() if writing.tables(name)]:
             raise IngestError(
                 f"{to.address} holds {', '.join(full)} already, and a copy would mix with that.",
                 "Drop these schemas there first, if nobody needs them; a copy that broke off may have left them.",
             )
         return [copied for schema, into in schemas.items() for copied in _copy_schema(reading, writing, schema, into, on_table)]
-
-
-def _kept(session: Session) -> list[str]:
-    """The schemas that can't be built again."""
-    snapshots = _snapshots(session.warehouse)
-    return [schema for schema in session.schemas() if schema.startswith("raw_") or schema == snapshots]
-
-
-def _snapshots(warehouse: Warehouse) -> str:
-    return _in(warehouse, "snapshots")
-
-
-def _in(warehouse: Warehouse, schema: str) -> str:
-    return f"{_prefix(warehouse)}{schema}"
-
-
-def _prefix(warehouse: Warehouse) -> str:
-    """What goes before every schema that dbt makes: see `schema` in profiles.yml.example."""
-    own = warehouse.connection.get("schema") or warehouse.connection.get("dataset") or "unfiled"
-    return "" if own == "unfiled" else f"{own}_"
 
 
 def _copy_schema(reading: Session, writing: Session, schema: str, into: str, on_table: Callable[[str], None]) -> list[Copied]:

@@ -17,23 +17,3 @@
         {{ relation }}
     {%- endif -%}
 {%- endmacro %}
-
-{# What a generic test reads: the whole table, or what its `where` leaves of it. Replaces dbt's macro. #}
-{% macro default__get_where_subquery(relation) -%}
-    {%- if config.get('where') -%}
-        {{ return('(select * from ' ~ whole_table(relation) ~ ' where ' ~ config.get('where') ~ ') as dbt_subquery') }}
-    {%- else -%}
-        {{ return(whole_table(relation)) }}
-    {%- endif -%}
-{%- endmacro %}
-
-{# dbt's test `relationships`, whose other side can be a large fact too. Replaces dbt's macro. #}
-{% macro default__test_relationships(model, column_name, to, field) %}
-    select child.{{ column_name }}
-    from (select * from {{ model }}) as child
-    left join (select * from {{ whole_table(to) }}) as parent
-        on child.{{ column_name }} = parent.{{ field }}
-    where
-        child.{{ column_name }} is not null
-        and parent.{{ field }} is null
-{% endmacro %}

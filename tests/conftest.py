@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines.parity import Parity
+from engines.parity import Parity, run_dbt
 from engines.servers import ENGINES, DuckDBFile
 
 import ingestion
@@ -53,15 +53,11 @@ class Works:
 
     def dbt(self, *command: str) -> Any:
         """Run a dbt command; gives dbt's result, whatever it is."""
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             patch.chdir(PROJECT)
-            result = dbtRunner().invoke(["--quiet", *command])
-        DuckDBConnectionManager.close_all_connections()
+            result = run_dbt(*command)
         assert result.exception is None, result.exception
         return result
 

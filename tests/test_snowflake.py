@@ -3,7 +3,6 @@
 What it shows, and what not: docs/engines.md.
 """
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,24 +10,17 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT, Works
+from engines.servers import environment_python
 
 FOLDER = PROJECT / "tests" / "engines" / "snowflake"
-ENVIRONMENT = PROJECT / ".venv-snowflake"
 
 pytestmark = pytest.mark.snowflake
 
 
 @pytest.fixture(scope="session")
 def snowflake_python() -> Path:
-    """The interpreter of an environment with dbt's adapter and fakesnow, made anew when the requirements changed."""
-    requirements, marker = FOLDER / "requirements.txt", ENVIRONMENT / "installed.txt"
-    python, uv = ENVIRONMENT / "bin" / "python", Path(sys.executable).with_name("uv")
-    if not marker.exists() or marker.read_text() != requirements.read_text():
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        subprocess.run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, ENVIRONMENT], check=True)
-        subprocess.run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements], check=True, cwd=PROJECT)
-        marker.write_text(requirements.read_text())
-    return python
+    """The interpreter of an environment with dbt's adapter and fakesnow."""
+    return environment_python("snowflake", sys.executable)
 
 
 def test_a_first_build_gives_the_rows_that_duckdb_has(make_works: Callable[..., Works], snowflake_python: Path, tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ class Warehouse(ABC):
     def address(self) -> str:
         """Where it is, for people."""
 
+    def schema(self, layer: str) -> str:
+        """dbt's name of a layer's schema on this target: macros/generate_schema_name.sql."""
+        own = self.connection.get("schema") or self.connection.get("dataset")
+        return layer if own == "unfiled" else f"{own}_{layer}"
+
     def refuse(self, *settings: str) -> None:
         """Raises IngestError for a setting that dbt heeds and we do not: we would work as somebody else."""
         if given := [name for name in settings if self.connection.get(name)]:
@@ -102,9 +107,10 @@ class Session(ABC):
         """A relation in `work`, as SQL, with these columns in these types of `source`, which is what follows FROM. It
         is there until the next fetch. `keys` is the JSON text that `wanted` reads."""
 
-    @abstractmethod
     def wanted(self, keys: Columns) -> str:
-        """A relation of the engine, as SQL, with the rows of the JSON text given to `fetch`: key columns as declared."""
+        """A relation of the engine, as SQL, with the rows of the JSON text given to `fetch`: key columns as declared.
+        Where `works_in_warehouse`, keys need not travel, and nobody asks for it."""
+        raise NotImplementedError
 
     @abstractmethod
     def destination(self) -> Any:
@@ -149,10 +155,12 @@ class Session(ABC):
         """Keeps other runs from loading this source, where the engine can; raises IngestError when one does."""
         yield
 
-    def prepare(self, schema: str) -> None:  # noqa: B027
+    # The two that follow do nothing on an engine that needs nothing of the kind; B027 would have them abstract.
+
+    def prepare(self, schema: str) -> None:  # noqa: B027 - see above
         """Raises IngestError when nothing can be landed in this schema."""
 
-    def tune(self, schema: str, keys: Mapping[str, Sequence[str]], landed: Collection[str]) -> None:  # noqa: B027
+    def tune(self, schema: str, keys: Mapping[str, Sequence[str]], landed: Collection[str]) -> None:  # noqa: B027 - see above
         """What makes the tables of a raw schema fast to read, given their keys, now that these have new rows."""
 
     def explained(self, error: BaseException) -> IngestError | None:

@@ -98,9 +98,6 @@ class DuckDBSession(Session):
     def fetch(self, columns: Columns, source: str, keys: str | None = None) -> str:
         return f"(select {', '.join(map(self.quoted, columns))} from {source})"
 
-    def wanted(self, keys: Columns) -> str:
-        raise NotImplementedError("keys need not travel: they are in the same connection")
-
     def append(self, schema: str, table: str, rows: Any) -> None:
         self._connection.register("appended", rows)
         try:

@@ -241,6 +241,16 @@ def work(environment: dict[str, str], is_loading: bool, *command: str) -> list[s
     return (_load() if is_loading else []) or _dbt(*command)
 
 
+def run_dbt(*command: str) -> Any:
+    """A dbt command in this process, quietly; gives dbt's result."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(["--quiet", *command])
+    DuckDBConnectionManager.close_all_connections()  # dbt would keep the file for the life of the process
+    return result
+
+
 def _load() -> list[str]:
     import ingestion
 
@@ -249,11 +259,7 @@ def _load() -> list[str]:
 
 def _dbt(*command: str) -> list[str]:
     """A warning counts as wrong, too."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    result = dbtRunner().invoke(["--quiet", *command])
-    DuckDBConnectionManager.close_all_connections()  # dbt would keep the file for the life of the process
+    result = run_dbt(*command)
     if result.exception:
         return [f"dbt {command[0]}: {result.exception}"]
     good = ("success", "pass", "no-op", "skipped")  # what is skipped stands on something that failed

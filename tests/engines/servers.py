@@ -10,11 +10,12 @@ In a shell: `python tests/engines/servers.py postgres FOLDER`, which says what t
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -286,20 +287,25 @@ ENGINES = {engine.target: engine for engine in (DuckDBFile, PostgresWarehouse, B
 
 
 def stand_in_python() -> Path:
-    """The interpreter of the stand-in's environment, which is made when it is missing or its requirements changed.
+    """The interpreter of the stand-in's environment."""
+    extensions = "from duckdb_extensions import import_extension as get; [get(name) for name in ('ducklake', 'icu', 'spatial')]"
+    return environment_python("bigquery", "3.13", lambda python: _run([python, "-c", extensions], _surroundings()))
 
-    Python 3.13 is one that uv finds, or fetches.
+
+def environment_python(name: str, version: str, finish: Callable[[Path], None] = lambda _: None) -> Path:
+    """The interpreter of the environment `.venv-NAME`, made when it is missing or tests/engines/NAME/requirements.txt changed.
+
+    version: of Python, one that uv finds, or fetches.   finish: a last step, given the interpreter.
     """
-    requirements = STAND_IN / "requirements.txt"
-    python, marker = STAND_IN_ENVIRONMENT / "bin" / "python", STAND_IN_ENVIRONMENT / "installed.txt"
+    folder, requirements = PROJECT / f".venv-{name}", Path(__file__).with_name(name) / "requirements.txt"
+    python, marker = folder / "bin" / "python", folder / "installed.txt"
     if marker.exists() and marker.read_text() == requirements.read_text():
         return python
-    print("Installing the stand-in for BigQuery into .venv-bigquery …", file=sys.stderr)
-    shutil.rmtree(STAND_IN_ENVIRONMENT, ignore_errors=True)
-    _uv("venv", "--python", "3.13", "--no-project", STAND_IN_ENVIRONMENT)
+    print(f"Installing the stand-in for {name} into {folder.name} …", file=sys.stderr)
+    shutil.rmtree(folder, ignore_errors=True)
+    _uv("venv", "--python", version, "--no-project", folder)
     _uv("pip", "sync", "--python", python, "--require-hashes", requirements)
-    extensions = "from duckdb_extensions import import_extension as get; [get(name) for name in ('ducklake', 'icu', 'spatial')]"
-    _run([python, "-c", extensions], _surroundings())
+    finish(python)
     marker.write_text(requirements.read_text())  # the last step: an installation that broke off is not taken for a whole one
     return python
 
@@ -317,7 +323,7 @@ def _run(command: list[str | Path], environment: dict[str, str]) -> None:
     result = subprocess.run(command, check=False, env=environment, cwd=PROJECT, capture_output=True, text=True)
     if result.returncode:
         raise ServerError(
-            "The stand-in for BigQuery could not be installed. It needs Python 3.13, from this machine or fetched by uv, and the "
+            "A stand-in could not be installed. BigQuery's needs Python 3.13, from this machine or fetched by uv, and the "
             f"package registry. Install Python 3.13 so that `python3.13` is found, and try again.\n{result.stderr.strip()[-2000:]}"
         )
 
@@ -352,13 +358,13 @@ def _profile_of_stand_in(endpoint: str) -> str:
 
 def main() -> None:
     engine = ENGINES[sys.argv[1]](Path(sys.argv[2]).resolve())
-    with engine:
+    # Also `kill`, and Ctrl-C of a job in the background, must not leave a server behind.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), engine:
         print("\n".join(f"export {name}={value}" for name, value in engine.environment.items()), flush=True)
-        try:
-            while True:
-                time.sleep(60)
-        except KeyboardInterrupt:
-            pass
+        while True:
+            signal.pause()
 
 
 if __name__ == "__main__":

@@ -70,6 +70,18 @@ transactions as (
 
 ),
 
+identified as (
+
+    select
+        transactions.*,
+        orders.customer_id,
+        orders.store_id
+    from transactions
+    left join orders
+        on transactions.order_id = orders.order_id
+
+),
+
 {% if is_incremental() %}
 
     known as (
@@ -83,19 +95,15 @@ transactions as (
 
         select known.transaction_id
         from known
-        left join orders
-            on known.order_id = orders.order_id
+        inner join identified
+            on known.transaction_id = identified.transaction_id
         left join customers
-            on orders.customer_id = customers.customer_id
-            and known.occurred_at >= customers.valid_from
-            and known.occurred_at < customers.valid_to
+            on {{ valid_at('customers', 'customer_id', 'identified', 'occurred_at') }}
         left join stores
-            on orders.store_id = stores.store_id
-            and known.occurred_at >= stores.valid_from
-            and known.occurred_at < stores.valid_to
+            on {{ valid_at('stores', 'store_id', 'identified', 'occurred_at') }}
         where
-            known.customer_id is distinct from orders.customer_id
-            or known.store_id is distinct from orders.store_id
+            known.customer_id is distinct from identified.customer_id
+            or known.store_id is distinct from identified.store_id
             or known.customer_key <> coalesce(customers.customer_key, '-1')
             or known.store_key <> coalesce(stores.store_key, '-1')
 
@@ -104,7 +112,7 @@ transactions as (
     changed as (
 
         select *
-        from transactions
+        from identified
         where
             {{ text_order('_dlt_load_id') }} > (select coalesce(max({{ text_order('known._dlt_load_id') }}), '') from known)
             or transaction_id in (select stale.transaction_id from stale)
@@ -115,26 +123,22 @@ transactions as (
 
     changed as (
 
-        select * from transactions
+        select * from identified
 
     ),
 
 {% endif %}
 
-identified as (
+moved as (
 
     select
-        changed.*,
-        orders.customer_id,
-        orders.store_id,
+        *,
         case
-            when changed.transaction_status = 'captured' then changed.amount
-            when changed.transaction_status = 'succeeded' then -changed.amount
-            when changed.amount is not null then 0
+            when transaction_status = 'captured' then amount
+            when transaction_status = 'succeeded' then -amount
+            when amount is not null then 0
         end as moved_amount
     from changed
-    left join orders
-        on changed.order_id = orders.order_id
 
 ),
 
@@ -142,37 +146,37 @@ keyed as (
 
     select
         -- keys
-        identified.transaction_id,
-        identified.payment_id,
-        identified.order_id,
-        {{ date_id(business_date('identified.occurred_at')) }} as date_id,
+        moved.transaction_id,
+        moved.payment_id,
+        moved.order_id,
+        {{ date_id(business_date('moved.occurred_at')) }} as date_id,
         coalesce(customers.customer_key, '-1') as customer_key,
         coalesce(stores.store_key, '-1') as store_key,
-        identified.customer_id,
-        identified.store_id,
+        moved.customer_id,
+        moved.store_id,
 
         -- attributes
-        identified.transaction_type,
-        identified.payment_method,
-        identified.transaction_status,
-        identified.currency,
-        identified.amount is null as is_amount_missing,
+        moved.transaction_type,
+        moved.payment_method,
+        moved.transaction_status,
+        moved.currency,
+        moved.amount is null as is_amount_missing,
 
         -- measures
-        identified.amount,
-        {{ as_decimal('identified.moved_amount') }} as net_amount,
+        moved.amount,
+        {{ as_decimal('moved.moved_amount') }} as net_amount,
 
         -- times
-        {{ business_date('identified.occurred_at') }} as occurred_on,
-        identified.occurred_at,
+        {{ business_date('moved.occurred_at') }} as occurred_on,
+        moved.occurred_at,
 
         -- lineage
-        identified._dlt_load_id
-    from identified
+        moved._dlt_load_id
+    from moved
     left join customers
-        on {{ valid_at('customers', 'customer_id', 'identified', 'occurred_at') }}
+        on {{ valid_at('customers', 'customer_id', 'moved', 'occurred_at') }}
     left join stores
-        on {{ valid_at('stores', 'store_id', 'identified', 'occurred_at') }}
+        on {{ valid_at('stores', 'store_id', 'moved', 'occurred_at') }}
 
 )
 

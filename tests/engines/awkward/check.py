@@ -73,7 +73,7 @@ def differences(target: str) -> Iterator[Difference]:
             if path.stem.startswith("wide_") and _is_stand_in(warehouse):
                 continue
             columns = [name for name in _columns(path) if name in EXPECTED]
-            found = session.rows(f"select case_name, {', '.join(columns)} from {_schema(warehouse)}.{path.stem}_seen")
+            found = session.rows(f"select case_name, {', '.join(columns)} from {warehouse.schema('awkward')}.{path.stem}_seen")
             yield from compared(path, columns, {case: values for case, *values in found})
 
 
@@ -101,12 +101,6 @@ def report(found: list[Difference]) -> str:
 def _is_stand_in(warehouse: Warehouse) -> bool:
     """Whether this is the local server that stands in for BigQuery: its numbers are narrower."""
     return bool(warehouse.connection.get("api_endpoint"))
-
-
-def _schema(warehouse: Warehouse) -> str:
-    """As macros/generate_schema_name.sql has it."""
-    own = warehouse.connection["schema"]
-    return "awkward" if own == "unfiled" else f"{own}_awkward"
 
 
 def _columns(path: Path) -> list[str]:

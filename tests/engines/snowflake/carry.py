@@ -33,7 +33,10 @@ def main() -> None:
     with fakesnow.server() as address, duckdb.connect(path, read_only=True) as original:
         original.execute("set TimeZone = 'UTC'")
         with snowflake.connector.connect(**address) as connection:
-            query = lambda sql: connection.cursor().execute(sql).fetchall()  # noqa: E731
+
+            def query(sql: str) -> list[tuple]:
+                return connection.cursor().execute(sql).fetchall()
+
             query("create database warehouse")
             query("create schema warehouse.unfiled")
             load_raw(original, query, folder)
