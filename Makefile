@@ -21,7 +21,7 @@ run: .venv/installed profiles.yml  ## Start the sample company, load it, build a
 	@$(BIN)/demo run --live $(DAYS) $(if $(SCALE),--scale $(SCALE))
 
 test: .venv/installed profiles.yml  ## Run all tests, on real servers that they start themselves.
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 parity: .venv/installed  ## Build all on DuckDB, PostgreSQL and a stand-in for BigQuery, and compare every row.
 	@PYTHONPATH=tests $(BIN)/python -m engines.parity
@@ -45,7 +45,7 @@ lock: .venv/installed  ## Resolve the dependencies anew: requirements.txt, and t
 
 clean:  ## Stop the sample company and remove all that was made, but for .venv*, profiles.yml and secrets.
 	@if [ -x $(BIN)/demo ]; then $(BIN)/demo clean; fi
-	@rm -rf target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal
+	@rm -rf .demo-incident target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal
 
 profiles.yml:
 	@cp profiles.yml.example profiles.yml

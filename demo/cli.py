@@ -1,4 +1,4 @@
-"""The command `demo`: run, start, live, status, env, stop, clean."""
+"""The command `demo`: run, incident, start, live, status, env, stop, clean."""
 
 import argparse
 import shlex
@@ -13,6 +13,12 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
     from demo.run import run  # the other commands need neither dlt nor dbt, which take seconds to import
 
     return run(systems, options)
+
+
+def incident(systems: Systems, options: argparse.Namespace) -> int:
+    from demo.incident import play
+
+    return play(Path(f"{systems.folder}-incident"))
 
 
 def start(systems: Systems, options: argparse.Namespace) -> None:
@@ -66,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     running = command(run, "start, ingest, dbt build, dbt docs generate, stop, and a summary: the main job")
     running.add_argument("--live", type=int, default=0, metavar="N", help="live N further days first")
     running.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")
+    command(incident, "play the story of the renamed field, in a company and a DuckDB file of their own")
     starting = command(start, "make the company, or resume it, and start its servers")
     starting.add_argument("--days", type=int, help=f"live until this day (new company: {DAYS})")
     starting.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")

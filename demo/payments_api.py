@@ -1,7 +1,8 @@
 """The payments company's REST API, run as a process of its own: `python -m demo.payments_api FILE PORT`.
 
 It serves what lies in a SQLite file: tables payments and refunds (id, updated_at in milliseconds, record as
-JSON text) and settings (the bearer token, and how often it misbehaves). Standard library only, to start fast.
+JSON text) and settings (the bearer token, how often it misbehaves, the names that its fields have by now).
+Standard library only, to start fast.
 """
 
 import base64
@@ -100,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Problem(404, "not_found", f"There is no {url.path}.")
         query = _query(url.query)
         self._misbehave(settings)
-        return self._page(url.path.removeprefix("/v1/"), query, int(settings.get("repeat_every", 0)))
+        return self._page(url.path.removeprefix("/v1/"), query, settings)
 
     def _authorise(self, token: str | None) -> None:
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
@@ -119,8 +120,9 @@ class Handler(BaseHTTPRequestHandler):
         if unavailable and number % unavailable == 0:
             raise Problem(503, "unavailable", "Try again later.")
 
-    def _page(self, table: str, query: dict, repeat_every: int) -> str:
+    def _page(self, table: str, query: dict, settings: dict[str, str]) -> str:
         """Records after the cursor, or from updated_since on; as JSON text."""
+        repeat_every, names = int(settings.get("repeat_every", 0)), json.loads(settings.get("renamed", "{}"))
         at, id_, page = query["cursor"] or (query["updated_since"], "", 1)
         again = repeat_every and page > 1 and page % repeat_every == 0
         rows = self.database.execute(
@@ -130,7 +132,15 @@ class Handler(BaseHTTPRequestHandler):
         ).fetchall()
         more, rows = len(rows) > query["limit"], rows[: query["limit"]]
         cursor = json.dumps(_to_cursor(rows[-1][0], rows[-1][1], page + 1)) if more else "null"
-        return f'{{"data":[{",".join(record for _, _, record in rows)}],"next_cursor":{cursor}}}'
+        return f'{{"data":[{",".join(_renamed(record, names) for _, _, record in rows)}],"next_cursor":{cursor}}}'
+
+
+def _renamed(record: str, names: dict[str, str]) -> str:
+    """The record as the API hands it out since it renamed these fields; amounts are texts, so no digit is lost."""
+    if not names:
+        return record
+    fields = {names.get(name, name): value for name, value in json.loads(record).items()}
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
 def _query(text: str) -> dict:

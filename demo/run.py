@@ -48,9 +48,9 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
         if not ran_before:
             systems.stop()
     with _step("dbt build: models, history and tests"):
-        built = _dbt("build")
+        built = run_dbt("build")
     with _step("dbt docs generate"):
-        documented = _dbt("docs", "generate", "--static")
+        documented = run_dbt("docs", "generate", "--static")
     _summary(warehouse, systems, reports, built)
     return 0 if all(report.ok for report in reports) and built.success and documented.success else 1
 
@@ -73,7 +73,7 @@ def _step(title: str) -> Iterator[None]:
     print(f"  {time.monotonic() - start:.1f} s", flush=True)
 
 
-def _dbt(*command: str) -> Any:
+def run_dbt(*command: str) -> Any:
     """Run a dbt command in this process, quietly but for its errors, with a bar where there is a terminal."""
     from dbt.cli.main import dbtRunner
 
@@ -108,7 +108,7 @@ def _bar() -> Iterator[Callable[[Any], None]]:
 def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: Any) -> None:
     print("\nLanded")
     print_reports(reports)
-    print(f"\n{_outcome(built)}")
+    print(f"\n{outcome(built)}")
     if built.success:
         with warehouse.connect(read_only=True) as session:
             tables = {result.node.name: result.node.relation_name for result in built.result if result.node.resource_type == "model"}
@@ -128,7 +128,7 @@ def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: 
     )
 
 
-def _outcome(built: Any) -> str:
+def outcome(built: Any) -> str:
     """How many models and tests passed; the failures by name."""
     kinds = {"seed": "seed", "snapshot": "snapshot", "model": "model", "test": "test", "unit_test": "test"}
     if not built.result:

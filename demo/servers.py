@@ -129,6 +129,11 @@ class Systems:
                       "repeat_every": repeat_every, "generation": secrets.token_hex(4)}  # fmt: skip
             self._set(values)
 
+    def rename(self, **names: str) -> None:
+        """From now on the API hands out its records with other names of fields: rename(amount="total_amount")."""
+        with self._locked():
+            self._set({"renamed": json.dumps(names)})
+
     def expire_token(self) -> None:
         """From now on the API refuses the old token; settings() has the new one."""
         with self._locked():

@@ -24,7 +24,7 @@ from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginat
 from dlt.sources.rest_api import rest_api_resources
 from requests import HTTPError, RequestException, Response
 
-from ingestion.context import Context
+from ingestion.context import CHANGED_AT, Context
 from ingestion.errors import IngestError, causes, first_line
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ COLUMNS = {
     "id": {"data_type": "text"},
     "updated_at": {"data_type": "timestamp"},
     "record": {"data_type": "json"},
+    CHANGED_AT: {"data_type": "timestamp", "nullable": False},
 }
-SCHEMA = pyarrow.schema([("id", pyarrow.string()), ("updated_at", pyarrow.timestamp("us", "UTC")), ("record", pyarrow.string())])
+INSTANT = pyarrow.timestamp("us", "UTC")
+SCHEMA = pyarrow.schema([("id", pyarrow.string()), ("updated_at", INSTANT), ("record", pyarrow.string()), (CHANGED_AT, INSTANT)])
+# Key, cursor, the record as JSON, and the instant from which this version holds: the cursor, but never later than now.
+Row = tuple[str | None, datetime | None, str, datetime]
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,10 @@ class _Reader:
         """The records that raw does not hold yet, as Arrow tables."""
         known = self._known()
         highest: datetime | None = None
-        batch: list[tuple[str | None, datetime | None, str]] = []
+        batch: list[Row] = []
         for record in self._records():
             row = self._row(record)
-            key, updated_at, text = row
+            key, updated_at, text, _ = row
             if updated_at and updated_at <= self.now:
                 highest = max(highest or updated_at, updated_at)
             if self.context.options.is_interval and not (updated_at and self.context.options.covers(updated_at)):
@@ -152,7 +156,7 @@ class _Reader:
                     coalesce(id, {digest}) as record_key,
                     {digest} as digest,
                     row_number() over (
-                        partition by coalesce(id, {digest}) order by _dlt_load_id desc, updated_at desc nulls last
+                        partition by coalesce(id, {digest}) order by {CHANGED_AT} desc, _dlt_load_id desc
                     ) as version_rank
                 from {self.context.complete_rows(table)} as known
                 {since}
@@ -208,13 +212,14 @@ class _Reader:
                 )
         return error
 
-    def _row(self, record: Any) -> tuple[str | None, datetime | None, str]:
-        """Key, cursor and the whole record as JSON, its numbers with the digits that they came with."""
+    def _row(self, record: Any) -> Row:
+        """The record as it lands, its numbers with the digits that they came with."""
         text = simplejson.dumps(record, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
         fields = record if isinstance(record, dict) else {}
         key = fields.get(self.endpoint.key) if self.endpoint.key else None
         cursor = fields.get(self.endpoint.cursor) if self.endpoint.cursor else None
-        return (None if key is None else str(key)), _instant(cursor), text
+        updated_at = _instant(cursor)
+        return (None if key is None else str(key)), updated_at, text, min(updated_at or self.now, self.now)
 
 
 def _session() -> Any:
@@ -257,7 +262,7 @@ def _instant(value: Any) -> datetime | None:
         return None
 
 
-def _arrow(rows: Iterable[tuple[str | None, datetime | None, str]]) -> pyarrow.Table:
+def _arrow(rows: Iterable[Row]) -> pyarrow.Table:
     columns = zip(*rows, strict=True)
     return pyarrow.table([pyarrow.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 

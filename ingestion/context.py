@@ -1,9 +1,14 @@
 """What one run of one source works with: the warehouse's raw tables, what was asked for, what was remembered."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import pyarrow
 
 from ingestion.engines import NO_KEYS, Columns, Session, keys_as_json
 from ingestion.errors import IngestError, first_line, redact
@@ -13,6 +18,57 @@ if TYPE_CHECKING:
 
 # More keys than that, and all of a raw table is fetched rather than theirs; BigQuery takes questions of 10 MB.
 NAMED_KEYS, NAMED_BYTES = 500_000, 8_000_000
+QUARANTINE_NOTES = 5  # reasons that a run tells of; `ingest status` counts all
+
+
+# What the landing keeps of its own beside a source's tables; docs/sources-that-change.md describes both.
+OWN_TABLES = ("quarantine", "reads")
+DELETED_AT, CHANGED_AT = "_deleted_at", "_changed_at"
+INSTANT = "TIMESTAMP WITH TIME ZONE"
+READS = {
+    "read_id": {"data_type": "bigint", "nullable": False},
+    "table_name": {"data_type": "text", "nullable": False},
+    "read_at": {"data_type": "timestamp", "nullable": False},
+    "outcome": {"data_type": "text", "nullable": False},
+    "reason": {"data_type": "text"},
+    "read_from": {"data_type": "timestamp"},
+    "read_until": {"data_type": "timestamp"},
+    "rows_landed": {"data_type": "bigint"},  # null for a first load inside DuckDB until it has been counted
+    "rows_quarantined": {"data_type": "bigint", "nullable": False},
+}
+QUARANTINE = {
+    "table_name": {"data_type": "text", "nullable": False},
+    "row_id": {"data_type": "text", "nullable": False},
+    "row_key": {"data_type": "text"},
+    "record": {"data_type": "json", "nullable": False},
+    "reason": {"data_type": "text", "nullable": False},
+    CHANGED_AT.removeprefix("_"): {"data_type": "timestamp"},
+    "first_seen_at": {"data_type": "timestamp", "nullable": False},
+    "last_seen_at": {"data_type": "timestamp", "nullable": False},
+    "closed_at": {"data_type": "timestamp"},
+    "closed_as": {"data_type": "text"},
+}
+ARROW = {"bigint": pyarrow.int64(), "text": pyarrow.string(), "json": pyarrow.string(), "timestamp": pyarrow.timestamp("us", "UTC")}
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A source's row that does not fit its table's contract: whole, as JSON, with the reason. `key` is the row's key as
+    JSON (`key_text`), `changed_at` the instant from which the version holds, where they are known."""
+
+    record: str
+    reason: str
+    key: str | None = None
+    changed_at: datetime | None = None
+
+    def id(self, table: str) -> str:
+        """The same for the same row of the same table, whenever it is seen."""
+        return hashlib.md5(f"{table}|{self.record}".encode(), usedforsecurity=False).hexdigest()
+
+
+def key_text(values: Iterable[Any]) -> str:
+    """A row's key as text: `["17"]`."""
+    return json.dumps([str(value) for value in values], ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -55,9 +111,33 @@ class Context:
     skipped: frozenset[str] = frozenset()  # tables that failed to load a moment ago
     secrets: set[str] = field(default_factory=set)  # never to be shown
     failures: dict[str, str] = field(default_factory=dict)  # by table: why it was not loaded
+    stopped: set[str] = field(default_factory=set)  # … those whose contract the source no longer fulfils
+    misfits: dict[str, list[Misfit]] = field(default_factory=dict)  # by table: what does not fit its contract
+    intervals: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)  # by table: see `covers`
+    landed: Counter = field(default_factory=Counter)  # by table: rows
+    uncounted: set[str] = field(default_factory=set)  # tables whose rows a SELECT in the warehouse landed
+    superseded: set[str] = field(default_factory=set)  # ids of quarantined rows whose keys came again, and fit
+    seen_again: set[str] = field(default_factory=set)  # … of those that came again as they were
+    quarantined: Counter = field(default_factory=Counter)  # by table: rows that are new in quarantine
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     notes: list[str] = field(default_factory=list)  # what people should know although all went well
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by table: the columns by which raw is looked up
     types: dict[str, Columns] = field(default_factory=dict)  # by table: what raw_types has found
+
+    def begin_attempt(self, state: dict[str, dict[str, Any]]) -> None:
+        """Forgets what an attempt to read the source has found, but for the tables that failed in it."""
+        self.state, self.skipped = state, frozenset(self.failures)
+        for found in (
+            self.types,
+            self.misfits,
+            self.intervals,
+            self.landed,
+            self.uncounted,
+            self.superseded,
+            self.seen_again,
+            self.quarantined,
+        ):
+            found.clear()
 
     @property
     def dataset(self) -> str:
@@ -87,13 +167,14 @@ class Context:
         """A relation in the working connection, as SQL: the keys that raw holds, as of the latest version of each, as
         not deleted."""
         by = ", ".join(map(self.session.quoted, key))
-        live = "max(case when _deleted_at is null then _dlt_load_id end) = max(_dlt_load_id)"
+        live = f"max(case when {DELETED_AT} is null then {CHANGED_AT} end) = max({CHANGED_AT})"
         return self.session.fetch(key, f"{self.complete_rows(table)} as known group by {by} having {live}")
 
-    def live_rows(self, table: str, columns: Columns, key: Sequence[str], keys: str) -> str:
+    def latest_rows(self, table: str, columns: Columns, key: Sequence[str], keys: str) -> str:
         """A relation in the working connection, as SQL: the latest version that raw holds of each key that is in `keys`,
-        another relation there, if that version does not mark a deletion."""
+        another relation there: these columns, `_deleted_at` and `_changed_at`."""
         session, known = self.session, f"{self.complete_rows(table)} as known"
+        columns = {**columns, DELETED_AT: INSTANT, CHANGED_AT: INSTANT}
         by = ", ".join(map(session.quoted, key))
         named = None
         if session.works_in_warehouse:
@@ -103,9 +184,9 @@ class Context:
         if named == NO_KEYS:
             nothing = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in columns.items())
             return f"(select {nothing} where false)"
-        rank = f"row_number() over (partition by {by} order by _dlt_load_id desc)"
-        ranked = f"select {', '.join(map(session.quoted, columns))}, _deleted_at, {rank} as _rank from {known}"
-        return session.fetch(columns, f"({ranked}) as ranked where _rank = 1 and _deleted_at is null", named)
+        rank = f"row_number() over (partition by {by} order by {CHANGED_AT} desc, _dlt_load_id desc)"
+        ranked = f"select {', '.join(map(session.quoted, columns))}, {rank} as _rank from {known}"
+        return session.fetch(columns, f"({ranked}) as ranked where _rank = 1", named)
 
     def _named(self, keys: str, key: Sequence[str]) -> str | None:
         """The keys in this relation as text for a server; None when they are too many to be sent."""
@@ -130,26 +211,38 @@ class Context:
 
         self.keys[table] = tuple(key)
         columns = {name: self.session.landed(hint) for name, hint in columns.items()}
+        quarantined = self._quarantined_keys(table) if key else {}
 
         def rows() -> Iterator[Any]:
             self.report(Progress(self.source, table, "reading"))
-            count, exists = 0, bool(self.raw_types(table))
+            exists = bool(self.raw_types(table))
             for item in items():
                 yield item
-                count, exists = count + getattr(item, "num_rows", 0), True
-                self.report(Progress(self.source, table, "reading", count))
+                exists = True
+                if not isinstance(item, pyarrow.Table):
+                    self.uncounted.add(table)
+                    continue
+                self.landed[table] += item.num_rows
+                if quarantined:
+                    self.superseded |= _superseded(quarantined, item, key)
+                self.report(Progress(self.source, table, "reading", self.landed[table]))
             if not exists:
                 yield _no_rows(columns)
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
             state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), **(remember or {})}
             dlt.current.resource_state().update(state)
 
+        return self._appending(table, columns, rows, key)
+
+    def _appending(self, table: str, columns: dict[str, dict[str, Any]], rows: Callable[[], Iterator[Any]], key: Sequence[str] = ()) -> Any:
+        import dlt
+
         resource = dlt.resource(
             rows,
             name=table,
             write_disposition="append",
             file_format=self.session.file_format,
-            # Every value was cast to these types before it came here, and what did not fit stopped the load: dlt's
+            # Every value was cast to these types before it came here, and what did not fit went to quarantine: dlt's
             # own ways to fit a value into a column change it in silence.
             columns=columns,
         )
@@ -157,10 +250,152 @@ class Context:
             resource.apply_hints(additional_table_hints=hints)
         return resource
 
+    # What people have to know of a read: it is landed in the same package as the rows, so that the one is never there
+    # without the other.
+
+    def covers(self, table: str, read_from: datetime | None, read_until: datetime | None) -> None:
+        """Notes the interval of changes, in the source's time, that this read takes in: `[read_from, read_until)`; from
+        the beginning where `read_from` is None."""
+        self.intervals[table] = (read_from, read_until)
+
+    def quarantine(self, table: str, misfits: Collection[Misfit]) -> None:
+        """Rows that do not fit the table's contract; call it while the table is read."""
+        self.misfits.setdefault(table, []).extend(misfits)
+
     def fail(self, table: str, error: Exception) -> None:
-        """Notes that this table can't be loaded; the others go on."""
+        """Notes that this table can't be read or landed; the others go on."""
         text = str(error) if isinstance(error, IngestError) else first_line(error)
         self.failures[table] = redact(text, self.secrets)
+
+    def stop(self, table: str, error: Exception) -> None:
+        """Notes that the source no longer fulfils this table's contract; the others go on. Models that read the table are not
+        built until a read of it is complete: see the test `last_read_is_complete`."""
+        self.fail(table, error)
+        self.stopped.add(table)
+
+    def records(self, tables: Sequence[str]) -> list["DltResource"]:
+        """The resources to be read after those of `tables`, the source's own: `quarantine` and `reads`."""
+
+        def misfits() -> Iterator[Any]:
+            new = list(self._new_misfits())
+            if new or not self.raw_types("quarantine"):
+                yield _arrow(QUARANTINE, new)
+
+        def reads() -> Iterator[Any]:
+            yield _arrow(READS, list(self._reads({*tables, *self.failures})))
+
+        return [
+            self._appending(name, {column: self.session.landed(hint) for column, hint in columns.items()}, rows)
+            for name, columns, rows in (("quarantine", QUARANTINE, misfits), ("reads", READS, reads))
+        ]
+
+    def record_failure(self, why: str) -> None:
+        """Records in `reads`, outside of any load, that none of the source's tables could be read. A source that was never
+        loaded has none, and nothing that could be taken for up to date."""
+        tables = [name for name in self.session.tables(self.dataset) if not name.startswith("_dlt") and name not in OWN_TABLES]
+        self.types.clear()
+        if not tables or not self.raw_types("reads"):
+            return
+        self.failures = dict.fromkeys(tables, redact(why, self.secrets))
+        rows = [{**row, "_dlt_load_id": ""} for row in self._reads(tables)]
+        columns = {**READS, "_dlt_load_id": {"data_type": "text", "nullable": False}}
+        self.session.append(self.dataset, "reads", _arrow(columns, rows).to_reader())
+
+    def after_load(self) -> None:
+        """Notes in `quarantine` what came again, and what is superseded. A run that dies before this does no harm: the next
+        one finds the same."""
+        if not self.raw_types("quarantine"):
+            return
+        session, now = self.session, self.session.literal(datetime.now(UTC))
+        table = self.raw("quarantine")
+        for ids, change in (
+            (self.seen_again, f"last_seen_at = {now}"),
+            (self.superseded, f"closed_at = {now}, closed_as = 'superseded'"),
+        ):
+            if ids:
+                session.execute(
+                    f"update {table} set {change} where row_id in ({', '.join(map(session.literal, sorted(ids)))}) and closed_at is null"
+                )
+
+    def note_quarantine(self) -> None:
+        """Tells people of the rows that are in quarantine, by table and reason."""
+        self.types.clear()
+        open_rows = Counter(self.open_quarantine("table_name", "reason"))
+        for (table, reason), count in open_rows.most_common(QUARANTINE_NOTES):
+            self.notes.append(f"{table}: {count} row{'s' * (count != 1)} in quarantine: {reason}")
+        if open_rows:
+            self.notes.append(f"when the contract or the mapping is mended: ingest replay {self.source}")
+
+    def _new_misfits(self) -> Iterator[dict[str, Any]]:
+        """The misfits of this run that are not in quarantine yet, each once."""
+        known = {row_id for row_id, *_ in self.open_quarantine("row_id")} if self.misfits else set()
+        now = datetime.now(UTC)
+        for table, found in self.misfits.items():
+            for row_id, misfit in {misfit.id(table): misfit for misfit in found}.items():
+                if row_id in known:
+                    self.seen_again.add(row_id)
+                    continue
+                self.quarantined[table] += 1
+                yield {
+                    "table_name": table,
+                    "row_id": row_id,
+                    "row_key": misfit.key,
+                    "record": misfit.record,
+                    "reason": redact(misfit.reason, self.secrets),
+                    "changed_at": misfit.changed_at,
+                    "first_seen_at": now,
+                    "last_seen_at": now,
+                }
+
+    def open_quarantine(self, *columns: str, where: str = "closed_at is null") -> list[tuple]:
+        """These columns of the quarantined rows that fulfil a condition, by default those that are open."""
+        if not self.has_rows("quarantine"):
+            return []
+        return self.session.rows(
+            f"select {', '.join(map(self.session.quoted, columns))} from {self.complete_rows('quarantine')} as known where {where}"
+        )
+
+    def _quarantined_keys(self, table: str) -> dict[str, list[tuple[str, datetime | None]]]:
+        """By key: the quarantined rows of a table that are open, and the instants from which they hold."""
+        found: dict[str, list[tuple[str, datetime | None]]] = {}
+        for name, key, row_id, changed_at in self.open_quarantine("table_name", "row_key", "row_id", "changed_at"):
+            if name == table and key:
+                found.setdefault(key, []).append((row_id, changed_at))
+        return found
+
+    def _reads(self, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """What to record of this read of each table."""
+        number = 1
+        if self.raw_types("reads"):
+            number += self.session.rows(f"select coalesce(max(read_id), 0) from {self.raw('reads')}")[0][0]
+        for table in sorted(tables):
+            read_from, read_until = self.intervals.get(table, (None, None))
+            yield {
+                "read_id": number,
+                "table_name": table,
+                "read_at": self.began_at,
+                "outcome": "complete" if table not in self.failures else "stopped" if table in self.stopped else "failed",
+                "reason": self.failures.get(table),
+                "read_from": read_from,
+                "read_until": read_until,
+                "rows_landed": None if table in self.uncounted else self.landed[table],
+                "rows_quarantined": self.quarantined[table],
+            }
+
+
+def _superseded(quarantined: dict[str, list[tuple[str, datetime | None]]], item: pyarrow.Table, key: Sequence[str]) -> set[str]:
+    """The ids of the quarantined rows of which a later version is in this table."""
+    found = set()
+    for row in item.select([*key, CHANGED_AT]).to_pylist():
+        for row_id, changed_at in quarantined.get(key_text(row[name] for name in key), ()):
+            if changed_at is None or row[CHANGED_AT] > changed_at:
+                found.add(row_id)
+    return found
+
+
+def _arrow(columns: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> pyarrow.Table:
+    schema = pyarrow.schema([pyarrow.field(name, ARROW[hint["data_type"]]) for name, hint in columns.items()])
+    return pyarrow.Table.from_pylist(rows, schema=schema)
 
 
 def _no_rows(columns: dict[str, dict[str, Any]]) -> Any:

@@ -37,7 +37,7 @@ from dlt.common.destination.client import SqlModel
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from psycopg.conninfo import conninfo_to_dict
 
-from ingestion.context import Context
+from ingestion.context import CHANGED_AT, DELETED_AT, INSTANT, Context
 from ingestion.engines.work import attach_postgres
 from ingestion.errors import IngestError, Refused, first_line, redact
 from ingestion.settings import setting
@@ -50,7 +50,6 @@ KEYS_IN_SQL = 1_000  # more missing keys than that: the table is read whole
 MAY_VANISH = 0.2  # the share of a table's rows that may disappear between two runs
 MAY_VANISH_ROWS = 10  # … or that many
 BATCH_ROWS = 100_000
-DELETED_AT = "_deleted_at"
 
 
 @dataclass(frozen=True)
@@ -234,7 +233,8 @@ class _Reader:
     def _hints(self) -> dict[str, dict[str, Any]]:
         """dlt's columns: as the source declares them; only keys are sure not to be null in raw."""
         hints = {c.raw_name: {**c.hint, "nullable": c.name not in self.table.key} for c in self.columns}
-        return {**hints, DELETED_AT: {"data_type": "timestamp", "nullable": True}}
+        instants = {DELETED_AT: {"data_type": "timestamp"}, CHANGED_AT: {"data_type": "timestamp", "nullable": False}}
+        return {**hints, **instants}
 
     # What to read
 
@@ -274,7 +274,9 @@ class _Reader:
     def _everything(self) -> Iterator[Any]:
         """The whole table: as a SELECT that dlt's load job runs, where the warehouse can, else as Arrow batches."""
         columns = ", ".join(column.received for column in self.columns)
-        statement = f"select {columns}, cast(null as timestamptz) as {DELETED_AT} from {self._query(self._window())} as source"
+        read = f"(select {columns} from {self._query(self._window())} as sent)"
+        names = ", ".join(_quoted(column.raw_name) for column in self.columns)  # dlt takes no star
+        statement = f"select {names}, cast(null as timestamptz) as {DELETED_AT}, {self._changed_at} as {CHANGED_AT} from {read} as source"
         if self.session.works_in_warehouse:
             yield _model(statement, self._hints())
             return
@@ -296,53 +298,76 @@ class _Reader:
             self.con.execute(f'create or replace temp table "source_{name}" as select {received} from {self._query(window)}')
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
             if self._compares_keys:
-                self.con.execute(f"insert into {changes} by name {self._deleted_rows()}", [self.clock])
+                self.con.execute(f"insert into {changes} by name {self._deleted_rows()}")
             self.con.execute("commit")
         except BaseException:
             self.con.execute("rollback")
             raise
-        for kind in ("source", "now", "live", "deleted", "missing"):
+        for kind in ("source", "known", "now", "live", "deleted", "missing"):
             self.con.execute(f'drop table if exists temp."{kind}_{name}"')
         if not self.con.execute(f"select 1 from {changes} limit 1").fetchall():
             return list
         return lambda: self._batches(changes, f"drop table {changes}")
 
+    @property
+    def _changed_at(self) -> str:
+        """SQL: the instant from which a row that was read holds, as its cursor says, but never later than the source's clock:
+        what claims to be of 2099 would be the latest version for ever."""
+        clock = f"timestamptz {_literal(self.clock.isoformat())}"
+        if not self._cursor_is_time:
+            return clock
+        return f"least(coalesce(cast(source.{_quoted(self.cursor.raw_name)} as timestamptz), {clock}), {clock})"
+
+    def _later(self, instant: str) -> str:
+        """SQL: this instant, when it is later than that of the version which raw holds (`latest`); else the clock, else a
+        microsecond more than raw has. A transaction that began early and committed late brings an older cursor; the
+        source's clock can be set back; and what the source says now is the latest version all the same."""
+        clock, known = f"timestamptz {_literal(self.clock.isoformat())}", f"latest.{CHANGED_AT}"
+        return (
+            f"case when {known} is null or {instant} > {known} then {instant} "
+            f"when {clock} > {known} then {clock} else {known} + interval 1 microsecond end"
+        )
+
     def _deleted_rows(self) -> str:
-        """SQL: what raw last held of the keys that are gone, marked with the instant given as its parameter."""
-        names = ", ".join(map(_quoted, self._known_columns))
-        deleted = self._live(f'temp."deleted_{self.table.name}"')
-        return f"select {names}, cast(? as timestamptz) as {DELETED_AT} from {deleted} as latest"
+        """SQL: what raw last held of the keys that are gone, marked with the source's time."""
+        names = ", ".join(f"latest.{_quoted(name)}" for name in self._known_columns)
+        clock = f"timestamptz {_literal(self.clock.isoformat())}"
+        latest = self._latest(f'temp."deleted_{self.table.name}"')
+        return f"select {names}, {clock} as {DELETED_AT}, {self._later(clock)} as {CHANGED_AT} from {latest} as latest"
 
     @property
     def _known_columns(self) -> dict[str, str]:
         """The columns that raw has already, in the types of today."""
         return {c.raw_name: c.raw_type for c in self.columns if c.raw_name in self.raw}
 
-    def _live(self, keys: str) -> str:
-        """SQL: the latest version that raw holds of each key in the relation `keys`, if it is not deleted."""
-        return self.context.live_rows(self.table.name, self._known_columns, [c.raw_name for c in self.key_columns], keys)
+    def _latest(self, keys: str) -> str:
+        """SQL: the latest version that raw holds of each key in the relation `keys`."""
+        return self.context.latest_rows(self.table.name, self._known_columns, [c.raw_name for c in self.key_columns], keys)
 
     def _different_rows(self) -> str:
         """SQL: the rows read that are not the latest version of their key in raw already."""
-        read = f'temp."source_{self.table.name}"'
+        read, known = f'temp."source_{self.table.name}"', f'temp."known_{self.table.name}"'
         names = ", ".join(_quoted(c.raw_name) for c in self.columns)
         # A column that is new at the source is null in all that raw holds so far.
         known_names = ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
         if self.key:
-            known = self._live(read)
+            latest = self._latest(read)
+            pairs = " and ".join(f"source.{_quoted(c.raw_name)} = latest.{_quoted(c.raw_name)}" for c in self.key_columns)
         else:
-            rows = f"{self.context.complete_rows(self.table.name)} as known where {DELETED_AT} is null"
-            known = self.session.fetch(self._known_columns, rows)
+            columns = {**self._known_columns, DELETED_AT: INSTANT, CHANGED_AT: INSTANT}
+            latest, pairs = self.session.fetch(columns, f"{self.context.complete_rows(self.table.name)} as known"), "false"
+        self.con.execute(f"create or replace temp table {known.removeprefix('temp.')} as select * from {latest} as latest")
         return (
-            f"select *, cast(null as timestamptz) as {DELETED_AT} from (select {names} from {read} "
-            f"except select {known_names} from {known} as latest)"
+            f"select source.*, cast(null as timestamptz) as {DELETED_AT}, {self._later(self._changed_at)} as {CHANGED_AT} "
+            f"from (select {names} from {read} except select {known_names} from {known} where {DELETED_AT} is null) as source "
+            f"left join {known} as latest on {pairs}"
         )
 
     def _batches(self, rows: str, afterwards: str = "") -> Iterator[Any]:
         """The rows of a relation as Arrow tables, as the warehouse stores them; then a last statement."""
         columns = ", ".join(f"{self._landed(column)} as {_quoted(column.raw_name)}" for column in self.columns)
         try:
-            for batch in self.con.execute(f"select {columns}, {DELETED_AT} from {rows}").to_arrow_reader(BATCH_ROWS):
+            for batch in self.con.execute(f"select {columns}, {DELETED_AT}, {CHANGED_AT} from {rows}").to_arrow_reader(BATCH_ROWS):
                 yield pyarrow.Table.from_batches([batch])
         except (duckdb.Error, OSError) as error:  # Arrow hands DuckDB's errors on as OSError
             raise Refused(self.table.name, _in_our_words(error)) from error

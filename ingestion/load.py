@@ -11,12 +11,13 @@ import pkgutil
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ingestion import sources as sources_package
-from ingestion.context import Context, Options, Progress
+from ingestion.context import OWN_TABLES, Context, Options, Progress
 from ingestion.errors import IngestError, Refused, UsageError, causes, explanation, redact
 from ingestion.settings import pipelines_dir, prepare_dlt
 from ingestion.warehouse import Session, find_warehouse
@@ -35,6 +36,7 @@ class SourceReport:
     error: str | None = None
     tables: dict[str, int] = field(default_factory=dict)  # rows landed, deletions included
     deleted: dict[str, int] = field(default_factory=dict)  # rows that the source no longer has
+    quarantined: dict[str, int] = field(default_factory=dict)  # rows that did not fit, new in this run
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     exception: BaseException | None = field(default=None, repr=False)  # what --debug shows
@@ -88,8 +90,10 @@ def _load(name: str, session: Session, options: Options, on_progress: Callable[[
     try:
         with session.lock(name):
             session.prepare(context.dataset)
-            load_ids = _run_pipeline(_usable_pipeline(name, session), context)
+            load_ids = _read_and_load(name, context)
             _count(report, context, load_ids)
+            context.after_load()
+            context.note_quarantine()
             keys = {table: context.keys.get(table, ()) for table in report.tables}
             session.tune(context.dataset, keys, [table for table, rows in report.tables.items() if rows])
         if context.failures:
@@ -102,6 +106,16 @@ def _load(name: str, session: Session, options: Options, on_progress: Callable[[
     report.seconds = time.monotonic() - started
     on_progress(Progress(name, None, "done" if report.ok else "failed", sum(report.tables.values())))
     return report
+
+
+def _read_and_load(name: str, context: Context) -> list[str]:
+    """Loads what is new and gives the ids of its loads; when nothing can be read, that is recorded."""
+    try:
+        return _run_pipeline(_usable_pipeline(name, context.session), context)
+    except Exception as error:
+        with suppress(Exception):  # a warehouse that broke off takes no record; the error itself says more
+            context.record_failure(explanation(context.session.explained(error) or error))
+        raise
 
 
 def _pipeline(name: str, session: Session) -> "dlt.Pipeline":
@@ -140,9 +154,9 @@ def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
     while True:
         pipeline = pipeline.drop()
         pipeline.sync_destination()
-        attempt = replace(context, state=_state(pipeline), skipped=frozenset(context.failures), types={})
+        context.begin_attempt(_state(pipeline))
         try:
-            return load_ids + _extract_and_load(pipeline, attempt)
+            return load_ids + _extract_and_load(pipeline, context)
         except Exception as error:
             table, why = _refused(error)
             if table is None or table in context.failures:
@@ -155,10 +169,16 @@ def _extract_and_load(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
 
     module = importlib.import_module(f"ingestion.sources.{context.source}")
     try:
+        last = _last_load(context)
+        if last and time.time() <= float(last):
+            at = datetime.fromtimestamp(float(last), UTC)
+            raise IngestError(
+                f"The clock of this machine stands before the last load of {context.source}, {at:%Y-%m-%d %H:%M:%S} UTC.",
+                "Set it right: models tell what is new by the time of the load.",
+            )
         resources: list[DltResource] = [r for r in module.source(context) if r.name not in context.skipped]
-        if not resources:
-            return []
-        pipeline.set_local_state_val("begun_after", _last_load(context))
+        resources += context.records([r.name for r in resources])
+        pipeline.set_local_state_val("begun_after", last)
         pipeline.extract(dlt.source(lambda: resources, name=context.source)())
         pipeline.normalize()
         context.report(Progress(context.source, None, "loading"))
@@ -210,7 +230,7 @@ def _state(pipeline: "dlt.Pipeline") -> dict[str, dict[str, Any]]:
 def _count(report: SourceReport, context: Context, load_ids: list[str]) -> None:
     """Counts in the warehouse what these loads have landed, which is surer than what anyone says of it."""
     session = context.session
-    tables = [name for name in session.tables(context.dataset) if not name.startswith("_dlt")]
+    tables = [name for name in session.tables(context.dataset) if not name.startswith("_dlt") and name not in OWN_TABLES]
     loads = ", ".join(map(session.literal, load_ids)) or "null"
     counts = [
         f"select {session.literal(table)}, count(*), {'count(_deleted_at)' if '_deleted_at' in context.raw_types(table) else '0'} "
@@ -223,6 +243,12 @@ def _count(report: SourceReport, context: Context, load_ids: list[str]) -> None:
         report.tables[table] = rows
         if deleted:
             report.deleted[table] = deleted
+        if table in context.uncounted:
+            session.execute(
+                f"update {context.raw('reads')} set rows_landed = {rows} "
+                f"where rows_landed is null and table_name = {session.literal(table)} and _dlt_load_id in ({loads})"
+            )
+    report.quarantined = dict(context.quarantined)
 
 
 def _refused(error: BaseException) -> tuple[str | None, Exception]:

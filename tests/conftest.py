@@ -87,6 +87,12 @@ def bad(result: Any) -> dict[str, str]:
     }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """When several processes run the tests, a file stays in one of them, as its tests share what they build; so do those with `parity`."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("parity" if "parity" in item.fixturenames else item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own settings must not reach the tests, nor the tests a developer's systems."""
