@@ -15,7 +15,7 @@ import duckdb
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
-from ingestion.cli import print_reports, print_table
+from ingestion.cli import print_replays, print_reports, print_table
 from ingestion.sources import payments
 
 FRIDAY = 23  # the company's first day is the first of January 2026, a Thursday
@@ -119,8 +119,7 @@ def _replay() -> None:
     from ingestion.replay import replay
 
     print("$ ingest replay payments")
-    for report in replay(["payments"]):
-        print(report)
+    print_replays(replay(["payments"]))
 
 
 def _compare(systems: Systems, warehouse: Path) -> None:

@@ -74,12 +74,12 @@ def _step(title: str) -> Iterator[None]:
 
 
 def run_dbt(*command: str) -> Any:
-    """Run a dbt command in this process, quietly but for its errors, with a bar where there is a terminal."""
+    """Run a dbt command in this process, with a bar where there is a terminal. What failed is in the result and in dbt's log."""
     from dbt.cli.main import dbtRunner
 
     with _bar() as show, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="agate")  # of what BigQuery's catalogue does not tell
-        result = dbtRunner(callbacks=[show]).invoke(["--quiet", *command])
+        result = dbtRunner(callbacks=[show]).invoke(["--log-level", "none", "--log-level-file", "debug", *command])
     if result.exception:
         print(f"dbt {' '.join(command)}: {result.exception}")
     if manager := sys.modules.get("dbt.adapters.duckdb.connections"):

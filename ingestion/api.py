@@ -1,19 +1,24 @@
 """Lands records of a REST API: each whole, as one JSON value beside its key and its cursor.
 
 dlt's `rest_api` source asks, pages, and tries again (with back-off, and when Retry-After says). What an API
-can do to us is dealt with here:
+can do to us is dealt with here (docs/sources-that-change.md has the table of it all):
 
-- its shape may change: a record is kept as it came, and only an answer without the list of records, or
-  without the pointer to the next page, stops the load: either would look like the end of the data;
+- its shape may change: a record is kept as it came, and one without the fields that models read goes to quarantine. An
+  answer without the list of records, or without the pointer to the next page, stops the table: either would look like the
+  end of the data;
 - pages may repeat records, and the look-back does: a record that raw holds as the latest version of its key
   is not landed again;
-- a cursor may come back: that would go on for ever, so it stops the load.
+- a cursor may come back: that would go on for ever, so it stops the table.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -24,7 +29,8 @@ from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginat
 from dlt.sources.rest_api import rest_api_resources
 from requests import HTTPError, RequestException, Response
 
-from ingestion.context import CHANGED_AT, Context
+from ingestion.context import CHANGED_AT, Context, Misfit, key_text
+from ingestion.contract import Broken, Field, Quarantined, likely_name
 from ingestion.errors import IngestError, causes, first_line
 
 if TYPE_CHECKING:
@@ -41,12 +47,21 @@ INSTANT = pyarrow.timestamp("us", "UTC")
 SCHEMA = pyarrow.schema([("id", pyarrow.string()), ("updated_at", INSTANT), ("record", pyarrow.string()), (CHANGED_AT, INSTANT)])
 # Key, cursor, the record as JSON, and the instant from which this version holds: the cursor, but never later than now.
 Row = tuple[str | None, datetime | None, str, datetime]
+# A record that JSON columns can't hold as it was said is in quarantine as the text that was said, under this name.
+AS_TEXT = "json_text"
+HALF = "\ud800"  # half of a character, which no engine holds
+NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+FEW = 20  # records in which an optional field may be missing by chance
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """One list of records: the raw table, the path after base_url, where in the answer the records are, and
-    which of their fields are key and cursor. Without a cursor everything is asked for each time."""
+    which of their fields are key and cursor. Without a cursor everything is asked for each time.
+
+    `fields` is what models read: a record that does not have it goes to quarantine. `renamed` gives the name that the source
+    now uses for a field, `{"amount": "total_amount"}`: the record lands with both. `keep`, without a cursor: an answer with
+    less than this share of the records of the last one is not believed."""
 
     table: str
     path: str
@@ -54,6 +69,37 @@ class Endpoint:
     key: str | None = "id"
     cursor: str | None = "updated_at"
     since_parameter: str = "updated_since"
+    fields: tuple[Field, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    keep: float = 0.8
+
+    @cached_property
+    def contract(self) -> list[Field]:
+        """The fields, and the key among them."""
+        return [*([Field(self.key)] if self.key else []), *(f for f in self.fields if f.name != self.key)]
+
+    def row(self, said: Any, now: datetime) -> tuple[Row, dict[str, str]]:
+        """A record as it lands, its numbers with the digits that they came with, and where and why it does not fit."""
+        record = self.with_names(said) if isinstance(said, dict) else {}
+        key = record.get(self.key) if self.key else None
+        updated_at = _instant(record.get(self.cursor)) if self.cursor else None
+        wrong = dict(filter(None, (field.misfit(record) for field in self.contract)))
+        if self.cursor and not updated_at:
+            wrong.setdefault(self.cursor, f"{self.cursor} is {'no instant' if self.cursor in record else 'missing'}")
+        if not isinstance(said, dict):
+            wrong = {"": "the record is no object"}
+        text = _text(record if isinstance(said, dict) else said, wrong)
+        if HALF in wrong:
+            key = None
+        return (None if key is None else str(key), updated_at, text, min(updated_at or now, now)), wrong
+
+    def with_names(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record, with the fields that the source calls by another name now under the contract's name as well."""
+        for name, now in self.renamed.items():
+            value = _value(record, now.split("."))
+            if value is not MISSING and _value(record, name.split(".")) is MISSING:
+                record = _with(record, name.split("."), value)
+        return record
 
 
 def read_endpoints(
@@ -77,13 +123,13 @@ class CursorPages(JSONResponseCursorPaginator):
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
         if not jsonpath.find_values(self.cursor_path, response.json()):
-            raise IngestError(
+            raise Broken(
                 f"The answer of {_address(response)} has no {self.cursor_path}, so there is no telling whether more follows.",
                 "The API has changed: compare it with its documentation.",
             )
         super().update_state(response, data)
         if self._has_next_page and self._next_reference in self.seen:
-            raise IngestError(f"{_address(response)} gives the same page cursor twice: it would never end.")
+            raise Broken(f"{_address(response)} gives the same page cursor twice: it would never end.")
         self.seen.add(self._next_reference)
 
 
@@ -94,9 +140,9 @@ class _Reader:
         self.context, self.client, self.endpoint, self.params = context, client, endpoint, params
         self.lookback = timedelta(hours=lookback)
         self.start = self._start(context.state.get(endpoint.table, {}).get("cursor"))
-        # A record dated in the future must not end all reading: the cursor goes no further than now.
         self.now = datetime.now(UTC)
         self.remember: dict[str, Any] = {}
+        self.seen = _Seen()
 
     def resource(self) -> "DltResource":
         key = ("id",) if self.endpoint.key else ()
@@ -112,34 +158,79 @@ class _Reader:
         return datetime.fromisoformat(cursor) - self.lookback if cursor else None
 
     def _new_records(self) -> Iterator[pyarrow.Table]:
-        """The records that raw does not hold yet, as Arrow tables."""
+        """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""
+        context, endpoint = self.context, self.endpoint
+        self._covers()
         known = self._known()
-        highest: datetime | None = None
         batch: list[Row] = []
-        for record in self._records():
-            row = self._row(record)
-            key, updated_at, text, _ = row
-            if updated_at and updated_at <= self.now:
-                highest = max(highest or updated_at, updated_at)
-            if self.context.options.is_interval and not (updated_at and self.context.options.covers(updated_at)):
-                continue
-            digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-            if known.get(key or digest) == digest:
-                continue
-            known[key or digest] = digest
-            batch.append(row)
-            if len(batch) >= BATCH_ROWS:
-                yield _arrow(batch)
-                batch = []
+        try:
+            for said in self._records():
+                row, wrong = endpoint.row(said, self.now)
+                key, updated_at, text, changed_at = row
+                if context.options.is_interval and not (updated_at and context.options.covers(updated_at)):
+                    continue
+                self.seen.add(said, wrong, updated_at, self.now)
+                if wrong:
+                    self.seen.misfit(said, wrong)
+                    misfit = Misfit(_as_said(said), "; ".join(wrong.values()), key and key_text([key]), changed_at)
+                    context.quarantine(endpoint.table, [misfit])
+                    continue
+                digest = _digest(text)
+                if known.get(key or digest) == digest:
+                    continue
+                known[key or digest] = digest
+                self.seen.new += 1
+                batch.append(row)
+                if len(batch) >= BATCH_ROWS:
+                    yield _arrow(batch)
+                    batch = []
+        except Broken as error:
+            context.stop(endpoint.table, error)
+            return
         if batch:
             yield _arrow(batch)
-        self._move_cursor(highest)
+        self._conclude()
 
-    def _move_cursor(self, highest: datetime | None) -> None:
-        before = self.context.state.get(self.endpoint.table, {}).get("cursor")
-        if highest and not self.context.options.is_interval:
-            cursor = max(highest, datetime.fromisoformat(before)) if before else highest
+    def _covers(self) -> None:
+        """The next read begins before the last cursor, which is never later than this run: so they touch."""
+        options = self.context.options
+        if self.endpoint.cursor or not options.is_interval:
+            self.context.covers(self.endpoint.table, self.start, options.until or self.now)
+
+    def _conclude(self) -> None:
+        """What the records of this run say of the source, and what to remember of them."""
+        context, endpoint, seen = self.context, self.endpoint, self.seen
+        before = context.state.get(endpoint.table, {})
+        source = f"ingestion/sources/{context.source}.py"
+        if broken := [*seen.broken(endpoint, before.get("fields", ()), source), *self._shrunk(before.get("records", 0))]:
+            remedy = f"Then: ingest replay {context.source}" if seen.misfits else ""
+            context.stop(endpoint.table, IngestError(" ".join(broken), remedy))
+        elif not context.options.is_interval:
+            self._remember_fields(set(before.get("fields", ())))
+            self.remember["records"] = seen.records
+        if seen.highest and not context.options.is_interval:
+            # Past what is in quarantine too, as that is not lost.
+            cursor = max(seen.highest, datetime.fromisoformat(before["cursor"])) if before.get("cursor") else seen.highest
             self.remember["cursor"] = cursor.isoformat()
+
+    def _shrunk(self, before: int) -> Iterator[str]:
+        """Why a list that is always asked for whole is not believed."""
+        options, endpoint = self.context.options, self.endpoint
+        if not (endpoint.cursor or options.is_interval or options.allow_deletes) and self.seen.records < endpoint.keep * before:
+            yield (
+                f"{self.seen.records} records came, and {before} the last time. If that is right: "
+                f"ingest run {self.context.source} --allow-deletes"
+            )
+
+    def _remember_fields(self, known: set[str]) -> None:
+        """Tells people at once of a field that is new, and of one that is in no record any more."""
+        table, seen = self.endpoint.table, self.seen
+        if known and (new := sorted(seen.names - known)):
+            self.context.notes.append(f"{table}: new in the records: {', '.join(new)}")
+        if seen.records >= FEW and (gone := sorted(known - seen.names)):
+            self.context.notes.append(f"{table}: in none of the {seen.records} records any more: {', '.join(gone)}")
+            known -= set(gone)
+        self.remember["fields"] = sorted(known | seen.names)
 
     def _known(self) -> dict[str, str]:
         """By key: the MD5 of the latest version that raw holds, as far back as is read now."""
@@ -212,14 +303,86 @@ class _Reader:
                 )
         return error
 
-    def _row(self, record: Any) -> Row:
-        """The record as it lands, its numbers with the digits that they came with."""
-        text = simplejson.dumps(record, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
-        fields = record if isinstance(record, dict) else {}
-        key = fields.get(self.endpoint.key) if self.endpoint.key else None
-        cursor = fields.get(self.endpoint.cursor) if self.endpoint.cursor else None
-        updated_at = _instant(cursor)
-        return (None if key is None else str(key)), updated_at, text, min(updated_at or self.now, self.now)
+
+@dataclass
+class _Seen:
+    """What one run has seen of the records."""
+
+    records: int = 0
+    new: int = 0  # that fit, and that raw did not hold
+    misfits: int = 0
+    highest: datetime | None = None  # cursor
+    names: set[str] = field(default_factory=set)  # of all fields
+    wrong: Counter = field(default_factory=Counter)  # by place in the record: misfits
+    reasons: dict[str, str] = field(default_factory=dict)  # by place: the first
+    example: dict[str, Any] = field(default_factory=dict)  # a record that does not fit
+
+    def add(self, said: Any, wrong: Mapping[str, str], updated_at: datetime | None, now: datetime) -> None:
+        self.records += 1
+        if isinstance(said, dict) and HALF not in wrong:
+            _add_names(said, "", self.names)
+        # A record dated in the future must not end all reading: the cursor goes no further than now.
+        if updated_at and updated_at <= now:
+            self.highest = max(self.highest or updated_at, updated_at)
+
+    def misfit(self, said: Any, wrong: dict[str, str]) -> None:
+        self.misfits += 1
+        self.wrong.update(wrong.keys())
+        self.reasons = wrong | self.reasons
+        self.example = self.example or (said if isinstance(said, dict) else {})
+
+    def broken(self, endpoint: Endpoint, known: Iterable[str], source: str) -> Iterator[str]:
+        """What is wrong in the same way in all that is new: that is no row that went wrong, the source has changed."""
+        for place in [place for place, count in self.wrong.items() if count == self.misfits and not self.new]:
+            yield f"{self.reasons[place]} in all of {self.misfits} new records."
+            new = self.names - set(known) - {field.name for field in endpoint.contract}
+            if now := likely_name(place, new, lambda name, place=place: self._mends(endpoint, place, name)):
+                renamed = json.dumps({**endpoint.renamed, place: now}, ensure_ascii=False)
+                yield f"If it is called {now} now, write renamed={renamed} into Endpoint({endpoint.table!r}, …) of {source}."
+
+    def _mends(self, endpoint: Endpoint, place: str, name: str) -> bool:
+        """Whether the record that does not fit would, as far as this place goes, if the field had this name."""
+        _, wrong = replace(endpoint, renamed={**endpoint.renamed, place: name}).row(self.example, datetime.now(UTC))
+        return not any(at == place or at.startswith((f"{place}.", f"{place}[")) for at in wrong)
+
+
+def replayed(
+    context: Context, endpoints: Sequence[Endpoint], table: str, rows: Sequence[Quarantined]
+) -> tuple[pyarrow.Table | None, dict[str, str]]:
+    """Quarantined records under today's contract: those that fit, as they land, and for the others why not. Left out is what
+    raw has learnt since: the record itself, or what a later load says of the same version."""
+    endpoint = next((endpoint for endpoint in endpoints if endpoint.table == table), None)
+    if not endpoint:
+        return None, dict.fromkeys((row.row_id for row in rows), "its endpoint is no longer read")
+    fitting: dict[tuple[str, datetime], tuple[str, Row]] = {}  # by key and version: the last load that brought it
+    reasons = {}
+    for quarantined in sorted(rows, key=lambda row: row.load_id):
+        row, wrong = endpoint.row(_said(quarantined.record), quarantined.changed_at)
+        if wrong:
+            reasons[quarantined.row_id] = "; ".join(wrong.values())
+        else:
+            key, _, text, changed_at = row
+            fitting[key or _digest(text), changed_at] = quarantined.load_id, row
+    known = _versions(context, table, min((version[1] for version in fitting), default=None))
+    new = []
+    for version, (load_id, row) in fitting.items():
+        loads = known.get(version, {})
+        if _digest(row[2]) not in loads and max(loads.values(), default="") <= load_id:
+            new.append(row)
+    return (_arrow(new) if new else None), reasons
+
+
+def _versions(context: Context, table: str, since: datetime | None) -> dict[tuple[str, datetime], dict[str, str]]:
+    """By key and the instant from which a version holds: the MD5 of each record that raw has of it, and the load."""
+    found: dict[tuple[str, datetime], dict[str, str]] = {}
+    if since and context.has_rows(table):
+        digest, literal = context.session.md5("record"), context.session.literal(since)
+        for key, changed_at, md5, load_id in context.session.rows(
+            f"select coalesce(id, {digest}), {CHANGED_AT}, {digest}, _dlt_load_id "
+            f"from {context.complete_rows(table)} as known where {CHANGED_AT} >= {literal}"
+        ):
+            found.setdefault((key, changed_at), {})[md5] = load_id
+    return found
 
 
 def _session() -> Any:
@@ -236,12 +399,12 @@ def _checked(records: str) -> Callable[..., Response]:
         if not response.ok:
             return response
         try:
-            parsed = simplejson.loads(response.text, use_decimal=True)
-        except ValueError as error:
+            parsed = _parsed(response.content.decode("utf-8-sig"))  # JSON is UTF-8, whatever the headers say or do not
+        except (ValueError, RecursionError) as error:
             raise IngestError(f"The answer of {_address(response)} is not JSON: {first_line(error)}") from error
         found = jsonpath.find_values(records, parsed)
         if not found or not isinstance(found[0], list):
-            raise IngestError(
+            raise Broken(
                 f"The answer of {_address(response)} has no list '{records}'.",
                 "The API has changed: compare it with its documentation.",
             )
@@ -260,6 +423,115 @@ def _instant(value: Any) -> datetime | None:
         return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+# What JSON should not hold, and some servers send: each carries half a character, so that its record can't be encoded, which
+# is where `_text` notices. To look at every value would cost more than to parse it.
+class _Constant(str):
+    """NaN and its like."""
+
+
+class _Twice(dict):
+    """An object that names a field twice: `pairs` is what it said."""
+
+    pairs: list[tuple[str, Any]]
+
+
+def _constant(name: str) -> _Constant:
+    return _Constant(name + HALF)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found = _Twice({**found, HALF: None})
+        found.pairs = pairs
+    return found
+
+
+def _parsed(text: str) -> Any:
+    """JSON, with every digit of its numbers, and nothing that it says dropped."""
+    return simplejson.loads(text, use_decimal=True, allow_nan=True, parse_constant=_constant, object_pairs_hook=_object)
+
+
+def _text(record: Any, wrong: dict[str, str]) -> str:
+    """The record as JSON; adds to `wrong` what no JSON column of every engine holds as it was said."""
+    text = simplejson.dumps(record, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+    if NUL.search(text):
+        wrong["\\u0000"] = "a string has the character \\u0000, which PostgreSQL does not hold"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        wrong[HALF] = _odd(record) or "a string has half a character (a lone surrogate)"
+    return text
+
+
+def _odd(value: Any) -> str | None:
+    """What is not as JSON should be anywhere in this value."""
+    if isinstance(value, _Constant):
+        return f"a value is {value.removesuffix(HALF)}, which JSON does not have"
+    if isinstance(value, _Twice):
+        names = Counter(name for name, _ in value.pairs)
+        return f"an object names {names.most_common(1)[0][0]} twice"
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next(filter(None, map(_odd, inner)), None)
+
+
+def _as_said(record: Any) -> str:
+    """The record as quarantine holds it: JSON that every engine can hold."""
+    wrong: dict[str, str] = {}
+    text = _text(record, wrong)
+    return text if isinstance(record, dict) and HALF not in wrong else json.dumps({AS_TEXT: _written(record)})
+
+
+def _said(record: str) -> Any:
+    """The record that quarantine holds as `_as_said` wrote it."""
+    said = _parsed(record)
+    return _parsed(said[AS_TEXT]) if said.keys() == {AS_TEXT} else said
+
+
+def _written(value: Any) -> str:
+    """The JSON that gave this value, in ASCII."""
+    if isinstance(value, dict):
+        pairs = value.pairs if isinstance(value, _Twice) else value.items()
+        return "{" + ",".join(f"{json.dumps(name)}:{_written(inner)}" for name, inner in pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return value.removesuffix(HALF) if isinstance(value, _Constant) else simplejson.dumps(value, use_decimal=True)
+
+
+MISSING = object()
+
+
+def _value(record: Any, names: Sequence[str]) -> Any:
+    """What is at this path; MISSING when it leads nowhere."""
+    for name in names:
+        record = record.get(name, MISSING) if isinstance(record, dict) else MISSING
+    return record
+
+
+def _with(record: Any, names: Sequence[str], value: Any) -> dict[str, Any]:
+    """The record with this value at this path; the record itself stays as it is."""
+    name, *rest = names
+    record = record if isinstance(record, dict) else {}
+    return {**record, name: _with(record.get(name), rest, value) if rest else value}
+
+
+def _add_names(record: dict[str, Any], prefix: str, names: set[str]) -> None:
+    """Adds the names of all fields: `amount.value`, `lines[].amount`."""
+    for key, value in record.items():
+        name = prefix + key
+        names.add(name)
+        if isinstance(value, dict):
+            _add_names(value, name + ".", names)
+        elif isinstance(value, list):
+            for element in value:
+                if isinstance(element, dict):
+                    _add_names(element, name + "[].", names)
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _arrow(rows: Iterable[Row]) -> pyarrow.Table:

@@ -12,6 +12,7 @@ import pyarrow
 
 from ingestion.engines import NO_KEYS, Columns, Session, keys_as_json
 from ingestion.errors import IngestError, first_line, redact
+from ingestion.settings import OWN_TABLES
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 NAMED_KEYS, NAMED_BYTES = 500_000, 8_000_000
 QUARANTINE_NOTES = 5  # reasons that a run tells of; `ingest status` counts all
 
-
-# What the landing keeps of its own beside a source's tables; docs/sources-that-change.md describes both.
-OWN_TABLES = ("quarantine", "reads")
 DELETED_AT, CHANGED_AT = "_deleted_at", "_changed_at"
 INSTANT = "TIMESTAMP WITH TIME ZONE"
 READS = {
@@ -109,6 +107,8 @@ class Context:
     state: dict[str, dict[str, Any]]  # by table: what its last complete load remembered
     report: Callable[[Progress], None] = lambda progress: None
     skipped: frozenset[str] = frozenset()  # tables that failed to load a moment ago
+    unchecked: set[str] = field(default_factory=set)  # … that are landed as they come, in the belief that all of it fits
+    doubted: set[str] = field(default_factory=set)  # … that did not: the next attempt looks at each of their values
     secrets: set[str] = field(default_factory=set)  # never to be shown
     failures: dict[str, str] = field(default_factory=dict)  # by table: why it was not loaded
     stopped: set[str] = field(default_factory=set)  # … those whose contract the source no longer fulfils
@@ -121,6 +121,7 @@ class Context:
     quarantined: Counter = field(default_factory=Counter)  # by table: rows that are new in quarantine
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     notes: list[str] = field(default_factory=list)  # what people should know although all went well
+    replayed: Callable[["Context"], list["DltResource"]] | None = None  # gives the rows of a replay, which are loaded instead
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by table: the columns by which raw is looked up
     types: dict[str, Columns] = field(default_factory=dict)  # by table: what raw_types has found
 
@@ -129,6 +130,7 @@ class Context:
         self.state, self.skipped = state, frozenset(self.failures)
         for found in (
             self.types,
+            self.unchecked,
             self.misfits,
             self.intervals,
             self.landed,
@@ -232,9 +234,10 @@ class Context:
             state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), **(remember or {})}
             dlt.current.resource_state().update(state)
 
-        return self._appending(table, columns, rows, key)
+        return self.appending(table, columns, rows, key)
 
-    def _appending(self, table: str, columns: dict[str, dict[str, Any]], rows: Callable[[], Iterator[Any]], key: Sequence[str] = ()) -> Any:
+    def appending(self, table: str, columns: dict[str, dict[str, Any]], rows: Callable[[], Iterator[Any]], key: Sequence[str] = ()) -> Any:
+        """A dlt resource that appends what `rows()` yields, and nothing else."""
         import dlt
 
         resource = dlt.resource(
@@ -285,7 +288,7 @@ class Context:
             yield _arrow(READS, list(self._reads({*tables, *self.failures})))
 
         return [
-            self._appending(name, {column: self.session.landed(hint) for column, hint in columns.items()}, rows)
+            self.appending(name, {column: self.session.landed(hint) for column, hint in columns.items()}, rows)
             for name, columns, rows in (("quarantine", QUARANTINE, misfits), ("reads", READS, reads))
         ]
 
@@ -388,7 +391,7 @@ def _superseded(quarantined: dict[str, list[tuple[str, datetime | None]]], item:
     found = set()
     for row in item.select([*key, CHANGED_AT]).to_pylist():
         for row_id, changed_at in quarantined.get(key_text(row[name] for name in key), ()):
-            if changed_at is None or row[CHANGED_AT] > changed_at:
+            if changed_at is None or row[CHANGED_AT] >= changed_at:
                 found.add(row_id)
     return found
 

@@ -1,7 +1,7 @@
-"""`ingest copy`: raw and the snapshots, with dlt's own tables and so all that it remembers, from one engine to another.
+"""`ingest copy`: raw, with dlt's own tables and so all that it remembers, from one engine to another.
 
-These two are what can't be made again from a source: what it said in the past, and history. Everything else is
-built from them. Afterwards `dbt build --full-refresh` gives the same marts, and `ingest` goes on where it was.
+Raw is what can't be had again: what the sources said in the past. Everything else is built from it, history too.
+Afterwards `dbt build` gives the same marts, and `ingest` goes on where it was.
 """
 
 from collections.abc import Callable
@@ -36,34 +36,32 @@ def copy(source: str, target: str, on_table: Callable[[str], None] = lambda _: N
     if not from_.exists:
         raise IngestError(f"There is no warehouse {from_.address}.")
     with from_.connect(read_only=True) as reading, to.connect() as writing:
-        history = from_.schema("snapshots")
-        kept = [schema for schema in reading.schemas() if schema.startswith("raw_") or schema == history]
-        schemas = {schema: to.schema("snapshots") if schema == history else schema for schema in kept}
-        if full := [name for name in schemas.values() if writing.tables(name)]:
+        schemas = [schema for schema in reading.schemas() if schema.startswith("raw_")]
+        if full := [schema for schema in schemas if writing.tables(schema)]:
             raise IngestError(
                 f"{to.address} holds {', '.join(full)} already, and a copy would mix with that.",
                 "Drop these schemas there first, if nobody needs them; a copy that broke off may have left them.",
             )
-        return [copied for schema, into in schemas.items() for copied in _copy_schema(reading, writing, schema, into, on_table)]
+        return [copied for schema in schemas for copied in _copy_schema(reading, writing, schema, on_table)]
 
 
-def _copy_schema(reading: Session, writing: Session, schema: str, into: str, on_table: Callable[[str], None]) -> list[Copied]:
+def _copy_schema(reading: Session, writing: Session, schema: str, on_table: Callable[[str], None]) -> list[Copied]:
     tables = sorted((name for name in reading.tables(schema) if name != NOT_COPIED), key=lambda name: (name == COPIED_LAST, name))
-    copied = [_copy_table(reading, writing, schema, into, table, on_table) for table in tables]
+    copied = [_copy_table(reading, writing, schema, table, on_table) for table in tables]
     if COPIED_LAST in tables:
         landed = [name for name in tables if not name.startswith("_dlt")]
-        writing.tune(into, dict.fromkeys(landed, ()), landed)
+        writing.tune(schema, dict.fromkeys(landed, ()), landed)
     return copied
 
 
-def _copy_table(reading: Session, writing: Session, schema: str, into: str, table: str, on_table: Callable[[str], None]) -> Copied:
+def _copy_table(reading: Session, writing: Session, schema: str, table: str, on_table: Callable[[str], None]) -> Copied:
     on_table(f"{schema}.{table}")
     columns = reading.columns(schema, table)
-    writing.create(into, table, columns, reading.required(schema, table))
+    writing.create(schema, table, columns, reading.required(schema, table))
     sent = ", ".join(f'"{name}"::varchar as "{name}"' if data_type == "JSON" else f'"{name}"' for name, data_type in columns.items())
     relation = reading.fetch(columns, reading.table(schema, table))
-    writing.append(into, table, reading.work.execute(f"select {sent} from {relation}").to_arrow_reader(BATCH_ROWS))
-    rows, landed = _count(reading, schema, table), _count(writing, into, table)
+    writing.append(schema, table, reading.work.execute(f"select {sent} from {relation}").to_arrow_reader(BATCH_ROWS))
+    rows, landed = _count(reading, schema, table), _count(writing, schema, table)
     if rows != landed:
         raise IngestError(f"{schema}.{table} has {rows} rows, and its copy {landed}.", "Was something else writing to them?")
     return Copied(schema, table, rows)

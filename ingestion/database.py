@@ -3,7 +3,9 @@
 DuckDB's postgres extension reads the rows, so none of them becomes a Python object. The SELECT runs on
 the server (`postgres_query`), where the cursor's index helps, and types that DuckDB would get wrong
 travel as text: it turns a numeric NaN into 0.0 and an unbounded numeric into DOUBLE. The cast back is
-DuckDB's, and fails on what the type can't hold.
+DuckDB's, and fails on what the type can't hold. Then, and when a column's type is no longer raw's, the table is
+read once more, carefully: all values as text, each put to the test (`ingestion.exact`), and a row with one that does not
+fit goes to quarantine.
 
 DuckDB's scan of the attached table would be faster, but can't be guarded against NaN: beside a `postgres_query`
 in the same statement its first connection reads outside of the transaction, so not the snapshot that was checked.
@@ -22,10 +24,12 @@ How a run decides what to land of a table:
 All of a table's reads share one transaction, and so one snapshot of the source.
 """
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +41,10 @@ from dlt.common.destination.client import SqlModel
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from psycopg.conninfo import conninfo_to_dict
 
-from ingestion.context import CHANGED_AT, DELETED_AT, INSTANT, Context
+from ingestion import exact
+from ingestion.context import CHANGED_AT, DELETED_AT, INSTANT, Context, Misfit, key_text
+from ingestion.contract import Quarantined
+from ingestion.engines import Columns, Session
 from ingestion.engines.work import attach_postgres
 from ingestion.errors import IngestError, Refused, first_line, redact
 from ingestion.settings import setting
@@ -47,24 +54,39 @@ if TYPE_CHECKING:
 
 COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes a fraction of a second
 KEYS_IN_SQL = 1_000  # more missing keys than that: the table is read whole
-MAY_VANISH = 0.2  # the share of a table's rows that may disappear between two runs
-MAY_VANISH_ROWS = 10  # … or that many
+MAY_VANISH_ROWS = 10  # so many rows of a table may disappear between two runs, whatever share of it they are
 BATCH_ROWS = 100_000
+REASON, RECORD = "why not", "as it was said"  # columns beside the source's own, which are hardly called that
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table to read. `cursor` is the column that grows when a row changes; without one, the whole table is
-    read each time, and what changed is landed. `excluded` columns never leave the source."""
+    """A table to read, and its contract.
+
+    `cursor` is the column that grows when a row changes; without one, the whole table is read each time, and what
+    changed is landed. `excluded` columns never leave the source. A row whose key, or whose value of a `required` column, is
+    null goes to quarantine.
+
+    A column that raw has and the source lost stops the table, until it is `renamed` (the source's name: raw's, by which the
+    key, the cursor and required columns may still be called) or `retired` (null from now on). A table that keeps less than
+    the share `keep` of its rows from one run to the next stops, too."""
 
     name: str
     primary_key: str | tuple[str, ...] = ()
     cursor: str | None = None
     excluded: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    retired: tuple[str, ...] = ()
+    keep: float = 0.8
 
     def __post_init__(self) -> None:
         if self.cursor and not self.primary_key:
             raise ValueError(f"table {self.name}: a cursor demands a primary key, else versions of a row can't be told")
+
+    def raw_name(self, column: str) -> str:
+        """The name in raw of a source's column: dlt writes all names in snake case."""
+        return self.renamed.get(column) or _naming().normalize_identifier(column)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -76,24 +98,59 @@ class Column:
     """A source column: how the server hands it over, and what it is in raw."""
 
     name: str
-    source_type: str  # as PostgreSQL writes it
+    raw_name: str
+    source_type: str  # as PostgreSQL names it, without its digits
+    declared: str  # … with them: numeric(12,2)
     nullable: bool
+    required: bool
     hint: dict[str, Any]  # dlt's type
-    raw_type: str  # DuckDB's name of that type
-    as_text: str | None = None  # the cast on the server, when the value travels as something else
-
-    @property
-    def sent(self) -> str:
-        return f"{_quoted(self.name)}{self.as_text} as {_quoted(self.name)}" if self.as_text else _quoted(self.name)
+    own_type: str  # DuckDB's name of the type that the source's values have
+    raw_type: str  # … of the type in which they land: raw's, where raw has the column already
+    sent: str  # on the server: the value, as it travels
+    text: str  # on the server: its text, from which nothing is missing
 
     @property
     def received(self) -> str:
-        return f"cast({_quoted(self.name)} as {self.raw_type}) as {_quoted(self.raw_name)}"
+        """In DuckDB: the value; fails on one that does not fit."""
+        name = _quoted(self.name)
+        value = exact.checked(name, self.raw_type)
+        if self.required and self.nullable:
+            value = f"case when {name} is null then error('Conversion Error: no value') else {value} end"
+        return f"{value} as {_quoted(self.raw_name)}"
 
     @property
-    def raw_name(self) -> str:
-        """Its name in raw, where dlt writes all names in snake case."""
-        return _naming().normalize_identifier(self.name)
+    def value(self) -> str:
+        """In DuckDB: the value of its text; null when that does not fit."""
+        return f"case when {self.fits} then {exact.value(_quoted(self.name), self.raw_type)} end"
+
+    @property
+    def fits(self) -> str:
+        """In DuckDB: whether its text fits raw's column. What was bytes or JSON can't be told from text that looks like it."""
+        if self.is_changed and self.raw_type in ("BLOB", "JSON"):
+            return f"({_quoted(self.name)} is null)"
+        return exact.fits(_quoted(self.name), self.raw_type)
+
+    @property
+    def reason(self) -> str:
+        """In DuckDB: why its text does not fit; null when it does."""
+        name, value = _literal(self.name), _quoted(self.name)
+        none = f"when {value} is null then {name} || ' is null, and is required' " if self.required else ""
+        shown = f"""case when length({value}) > 40 then left({value}, 40) || '…' else {value} end"""
+        why = f"""{name} || ' "' || {shown} || {_literal(f'" is no {exact.described(self.raw_type)}')}"""
+        return f"case {none}when {value} is not null and not {self.fits} then {why} end"
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the source's type is another than raw's."""
+        return self.own_type != self.raw_type
+
+    @property
+    def is_doubtful(self) -> bool:
+        """… and has values that raw's can't hold."""
+        return self.is_changed and not exact.takes_all(self.raw_type, self.own_type)
+
+    def is_called(self, *names: str | None) -> bool:
+        return self.name in names or self.raw_name in names
 
 
 @dataclass(frozen=True)
@@ -135,6 +192,10 @@ def server(name: str) -> Server:
     )
 
 
+class _Broken(IngestError):
+    """The source no longer fulfils the table's contract."""
+
+
 def read_tables(context: Context, tables: Sequence[Table]) -> list["DltResource"]:
     """What is new in these tables, as dlt resources. A table that can't be read goes to context.failures."""
     source = server(context.source)
@@ -142,12 +203,77 @@ def read_tables(context: Context, tables: Sequence[Table]) -> list["DltResource"
     wanted = [table for table in tables if table.name not in context.skipped]
     with _connect(source) as session:
         clock = _clock(session, source)
-        columns = _columns(session, source.schema, wanted)
+        columns = _columns(session, context, source.schema, wanted)
         readers = [_Reader(context, source, table, columns.get(table.name, []), clock) for table in wanted]
         for reader in readers:
             reader.look(session)
     attach_postgres(context.session.work, _alias(source.name), source.parameters)
     return [resource for reader in readers if (resource := reader.resource()) is not None]
+
+
+def replay_tables(
+    context: Context, tables: Sequence[Table], name: str, rows: Sequence[Quarantined]
+) -> tuple[pyarrow.Table | None, dict[str, str]]:
+    """The quarantined rows of the table of this name, put through the contract of today.
+
+    Gives those that fit, as what is to be appended to raw, without versions that raw holds already; and why the others do
+    not fit, by id. The source is not asked, nor needed."""
+    table = next((table for table in tables if table.name == name), None)
+    if table is None:
+        return None, dict.fromkeys((row.row_id for row in rows), f"no table {name} is declared any more")
+    types = {name: kind for name, kind in context.raw_types(table.name).items() if not name.startswith("_")}
+    columns = [_replayed_column(table, name, kind) for name, kind in types.items()]
+    reasons, sent = {}, []
+    for row in rows:
+        values, reason = _renamed(table, types, json.loads(row.record))
+        if reason:
+            reasons[row.row_id] = reason
+        else:
+            sent.append({**values, REASON: row.row_id, CHANGED_AT: row.changed_at or context.began_at})
+    if not sent:
+        return None, reasons
+    con = context.session.work
+    texts = pyarrow.schema([*((name, pyarrow.string()) for name in [*types, REASON]), (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
+    con.register("replayed", pyarrow.Table.from_pylist(sent, schema=texts))
+    try:
+        whys = f"concat_ws('; ', {', '.join(column.reason for column in columns)})"
+        found = con.execute(f"""select "{REASON}", {whys} from replayed where {whys} <> ''""").fetchall()
+        reasons |= dict(found)
+        values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in columns)
+        fitting = f"""select {values}, cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT} from replayed where {whys} = ''"""
+        con.execute(f"create or replace temp table fitting as {fitting}")
+    finally:
+        con.unregister("replayed")
+    known = _held_since(context, table, {**types, DELETED_AT: INSTANT, CHANGED_AT: INSTANT})
+    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from (table temp.fitting except {known})"
+    found = con.execute(landed).to_arrow_table()
+    con.execute("drop table temp.fitting")
+    return (found if found.num_rows else None), reasons
+
+
+def _renamed(table: Table, types: Columns, record: dict[str, str | None]) -> tuple[dict[str, str | None], str]:
+    """A record's values by raw's names; or why raw can't hold them all."""
+    values = {table.raw_name(name): value for name, value in record.items() if name not in table.excluded}
+    unknown = [name for name in values if name not in types and name not in table.retired]
+    return values, f"raw has no column {', '.join(unknown)} yet: load the table first" if unknown else ""
+
+
+def _replayed_column(table: Table, name: str, kind: str) -> Column:
+    """A raw column, as if the source had one of this name and type."""
+    names = {*table.key, *table.required}
+    required = name in names or any(table.raw_name(column) == name for column in names)
+    quoted = _quoted(name)
+    return Column(name, name, kind, kind, True, required, _hint(kind), kind, kind, quoted, quoted)
+
+
+def _held_since(context: Context, table: Table, columns: Columns) -> str:
+    """SQL: the versions that raw has of the time of those in temp.fitting."""
+    first, last = context.session.work.execute(f"select min({CHANGED_AT}), max({CHANGED_AT}) from temp.fitting").fetchone()
+    if not first:
+        return "table temp.fitting"
+    first, last = (context.session.literal(instant.astimezone(UTC)) for instant in (first, last))
+    rows = f"{context.complete_rows(table.name)} as known where {CHANGED_AT} between {first} and {last}"
+    return f"select * from {context.session.fetch(columns, rows)} as held"
 
 
 def detach(context: Context) -> None:
@@ -162,21 +288,27 @@ class _Reader:
         self.context, self.source, self.table, self.columns, self.clock = context, source, table, columns, clock
         self.session, self.con = context.session, context.session.work
         self.state = context.state.get(table.name, {})
-        self.key_columns = [column for column in columns if column.name in table.key]
+        self.types = self.state.get("types", {})  # of the source's columns, when it was last read
+        self.key_columns = [column for column in columns if column.is_called(*table.key)]
         self.key = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
-        self.cursor = next((column for column in columns if column.name == table.cursor), None)
+        self.cursor = next((column for column in columns if column.is_called(table.cursor)), None)
         self.raw = context.raw_types(table.name)
         self.has_rows = context.has_rows(table.name)
         self.high: str | None = None
+        self.doubtful = [column for column in columns if column.is_doubtful]
+        self.is_careful = bool(self.doubtful) or table.name in context.doubted
+        self.misfits: list[Misfit] = []
 
     def look(self, session: psycopg.Connection) -> None:
         """Checks the table, and asks how far its cursor has come."""
         try:
-            self._check()
+            self._check(session)
             self._check_excluded(session)
             if self.cursor:
                 self.high = self._highest_cursor(session)
+            self.context.covers(self.table.name, *self._interval(session))
         except (IngestError, psycopg.Error) as error:
+            session.rollback()  # else the server would refuse whatever the other tables ask
             self._fail(error)
 
     def resource(self) -> "DltResource | None":
@@ -184,55 +316,116 @@ class _Reader:
         if self.table.name in self.context.failures:
             return None
         try:
-            items = self._changes() if self.has_rows else self._everything
+            items = self._items()
         except (IngestError, duckdb.Error) as error:
             self._fail(error)
             return None
+        self.context.quarantine(self.table.name, self.misfits)
+        self._note_changes()
         key = [column.raw_name for column in self.key_columns]
         return self.context.resource(self.table.name, self._hints(), items, self._remember(), key)
 
     # What to check
 
-    def _check(self) -> None:
+    def _check(self, session: psycopg.Connection) -> None:
         """Raises IngestError when the table is not what was declared, or no longer what raw holds."""
-        where = f"table {self.source.schema}.{self.table.name}"
         if not self.columns:
-            raise IngestError(f"{where} does not exist or may not be read.", "Grant SELECT on it, or retire it.")
-        missing = {*self.table.key, *filter(None, [self.table.cursor])} - {column.name for column in self.columns}
-        if missing:
-            raise IngestError(f"{where} has no column {', '.join(sorted(missing))}.", "Declare its key and cursor anew.")
+            if session.execute("select to_regclass(%s)", [self._source_table]).fetchone()[0]:
+                raise IngestError(f"{self._where} may not be read.", "Grant SELECT on it.")
+            raise _Broken(f"{self._where} does not exist.", f"Correct or remove its line in {self._module}.")
+        here = {column.raw_name for column in self.columns}
+        given_up = {*self.table.retired, *map(self.table.raw_name, self.table.excluded)}
+        lost = [name for name in self.raw if not name.startswith("_") and name not in here | given_up]
+        if lost:
+            raise self._lost(session, lost)
+        declared = [*self.table.key, *filter(None, [self.table.cursor]), *self.table.required]
+        if missing := [name for name in declared if not any(column.is_called(name) for column in self.columns)]:
+            raise _Broken(f"{self._where} has no column {', '.join(missing)}.", f"Declare it anew in {self._module}.")
         twins = [name for name, count in Counter(c.raw_name for c in self.columns).items() if count > 1]
         if twins:
-            raise IngestError(f"{where} has columns that are both {', '.join(twins)} in raw.", "Exclude one of them.")
+            raise _Broken(f"{self._where} has columns that are both {', '.join(twins)} in raw.", "Exclude one of them.")
         for column in self.columns:
-            before = self.raw.get(column.raw_name)
-            if before and before != self.session.stored(column.raw_type):
-                raise IngestError(
-                    f"{where}: column {column.name} is {column.source_type} now; raw holds it as {before}.",
-                    "Widen it first: "
-                    + self.session.widen(self.context.dataset, self.table.name, column.raw_name, self.session.stored(column.raw_type)),
+            if column.is_changed and not column.hint:
+                raise _Broken(
+                    f"{self._where}: column {column.name} is {column.declared}; raw holds it as {column.raw_type}.", self._widen(column)
                 )
-        gone = [name for name in self.raw if not name.startswith("_") and name not in {c.raw_name for c in self.columns}]
-        if gone:
-            self.context.notes.append(f"{where} no longer has {', '.join(gone)}: null from now on")
+
+    def _lost(self, session: psycopg.Connection, lost: list[str]) -> IngestError:
+        """What to say of columns that raw has and the source has not: perhaps only their names are new."""
+        if hidden := [name for name in self._column_names(session) if self.table.raw_name(name) in lost]:
+            return IngestError(f"{self._where}: column {', '.join(hidden)} may not be read.", "Grant SELECT on it.")
+        new = [column for column in self.columns if column.raw_name not in self.raw]
+        renamed = dict(self.table.renamed)
+        for name in lost:
+            alike = [c for c in new if c.name not in renamed and self.session.stored(c.own_type) == self.raw[name]]
+            if alike:
+                renamed[max(alike, key=lambda c: SequenceMatcher(None, c.raw_name, name).ratio()).name] = name
+        found = [name for name in renamed if name not in self.table.renamed]
+        retired = json.dumps([*self.table.retired, *lost], ensure_ascii=False)[1:-1]
+        message = f"{self._where} has lost column {', '.join(lost)}"
+        gone = f"retired=({retired},)"
+        if not found:
+            told = f", and has new ones of other types: {', '.join(c.name for c in new)}" if new else ""
+            return _Broken(f"{message}{told}.", f"If it is gone for good, write {gone} into its line in {self._module}.")
+        return _Broken(
+            f"{message}, and has {', '.join(found)}, new and of the same type.",
+            f"If that is the new name, write renamed={json.dumps(renamed, ensure_ascii=False)} into its line in {self._module}; "
+            f"if {', '.join(lost)} is gone for good, {gone}.",
+        )
 
     def _check_excluded(self, session: psycopg.Connection) -> None:
         """Raises IngestError when an excluded column is not there: under a new name it would come along unseen."""
         if not self.table.excluded:
             return
-        rows = session.execute("select attname from pg_attribute where attrelid = %s::regclass", [self._source_table])
-        if gone := set(self.table.excluded) - {name for (name,) in rows}:
-            raise IngestError(
+        if gone := set(self.table.excluded) - set(self._column_names(session)):
+            raise _Broken(
                 f"column {', '.join(sorted(gone))} is to be excluded, but table {self.table.name} has none.",
                 "If it was renamed, exclude the new name.",
             )
 
+    def _column_names(self, session: psycopg.Connection) -> list[str]:
+        """All columns of the table, those too that may not be read."""
+        found = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+        return [name for (name,) in session.execute(found, [self._source_table])]
+
+    def _refuse_types(self, columns: Iterable[Column]) -> None:
+        """Raises IngestError for a column whose type has changed so that raw's can't hold a single one of its values."""
+        for column in columns:
+            texts = f"select {column.text} as value from {self._source_table} where {_quoted(column.name)} is not null"
+            found = f"select {column.fits} as fits from (select value as {_quoted(column.name)} from {self._answer(texts)}) as sent"
+            if self.con.execute(f"select bool_or(fits) from ({found}) as found").fetchone()[0] is False:
+                now = f"{self._where}: column {column.name} is {column.declared} now"
+                raise _Broken(f"{now}, raw holds it as {column.raw_type}, and no value fits that.", self._widen(column))
+
+    def _note_changes(self) -> None:
+        """Tells people of columns that are new, retired, or of another type than before."""
+        notes = self.context.notes
+        if new := [f"{column.name} ({column.declared})" for column in self._new_columns]:
+            notes.append(f"{self._where} has a new column {', '.join(new)}: landed")
+        if gone := [name for name in self.table.retired if name in self.raw and name not in {c.raw_name for c in self.columns}]:
+            notes.append(f"{self._where} no longer has {', '.join(gone)}: null from now on, as it is retired")
+        for column in self.columns:
+            before = self.types.get(column.name)
+            now = f"{self._where}: column {column.name} is {column.declared} now" + (f", and was {before}" if before else "")
+            if column.is_doubtful:
+                notes.append(
+                    f"{now}; raw holds it as {column.raw_type}. Values that fit that exactly are landed, rows with others "
+                    f"go to quarantine. {self._widen(column)}"
+                )
+            elif before != column.declared and (before or column.is_changed):
+                notes.append(f"{now}; raw's {column.raw_type} holds each of its values")
+
+    def _widen(self, column: Column) -> str:
+        kind = self.session.stored(column.own_type)
+        return "To hold all of them: " + self.session.widen(self.context.dataset, self.table.name, column.raw_name, kind)
+
     def _fail(self, error: Exception) -> None:
-        self.context.fail(self.table.name, _in_our_words(error))
+        record = self.context.stop if isinstance(error, _Broken) else self.context.fail
+        record(self.table.name, _in_our_words(error))
 
     def _hints(self) -> dict[str, dict[str, Any]]:
         """dlt's columns: as the source declares them; only keys are sure not to be null in raw."""
-        hints = {c.raw_name: {**c.hint, "nullable": c.name not in self.table.key} for c in self.columns}
+        hints = {c.raw_name: {**c.hint, "nullable": c not in self.key_columns} for c in self.columns}
         instants = {DELETED_AT: {"data_type": "timestamp"}, CHANGED_AT: {"data_type": "timestamp", "nullable": False}}
         return {**hints, **instants}
 
@@ -248,33 +441,70 @@ class _Reader:
     def _remember(self) -> dict[str, Any]:
         """What the next run needs to know. A refilled interval changes nothing of it."""
         remembered = {}
-        if self.high and not self.context.options.is_interval:
-            remembered["cursor"] = self.high
+        if not self.context.options.is_interval:
+            remembered["types"] = {column.name: column.declared for column in self.columns}
+            if self.high:
+                remembered["cursor"] = self.high
         if self._compares_keys or not self.state:
             remembered["keys_compared_on"] = self._today
         return remembered
 
+    @property
+    def _low(self) -> str | None:
+        """The cursor after which rows may be new, less the look-back; None when all rows may be."""
+        low, cursor = self.state.get("cursor"), self.cursor
+        if not cursor or not low or self.context.options.full or self._new_columns:
+            return None
+        if self.types.get(cursor.name, cursor.declared) != cursor.declared:
+            return None  # of another type, so not to be compared
+        since = f"{_literal(low)}::{cursor.source_type}"
+        return f"{since} - interval '{self.source.lookback_hours * 3600:.0f} seconds'" if self._cursor_is_time else since
+
+    @property
+    def _new_columns(self) -> list[Column]:
+        """Columns that raw has no values of: also in rows that have not changed since, there may be some now."""
+        if not self.raw:
+            return []
+        known = {self.table.raw_name(name) for name in self.types} or set(self.raw)
+        return [column for column in self.columns if column.raw_name not in known & set(self.raw)]
+
     def _window(self) -> str:
         """The condition, on the server, of rows that may be new; empty for all."""
         options, cursor = self.context.options, self.cursor
-        if not cursor:
-            return ""
-        name = _quoted(cursor.name)
-        if options.is_interval:
+        if options.is_interval and self._cursor_is_time:
             bounds = ((">=", options.since), ("<", options.until))
+            name = _quoted(cursor.name)
             return " and ".join(f"{name} {sign} {_literal(bound.isoformat())}::{cursor.source_type}" for sign, bound in bounds if bound)
-        low = self.state.get("cursor")
-        if options.full or not low:
+        if options.is_interval or not self._low:
             return ""
-        since = f"{_literal(low)}::{cursor.source_type}"
-        if self._cursor_is_time:
-            since += f" - interval '{self.source.lookback_hours * 3600:.0f} seconds'"
-        return f"{name} > {since}" + (f" or {name} is null" if cursor.nullable else "")
+        return f"{_quoted(cursor.name)} > {self._low}" + (f" or {_quoted(cursor.name)} is null" if cursor.nullable else "")
+
+    def _interval(self, session: psycopg.Connection) -> tuple[datetime | None, datetime]:
+        """Which changes this read takes in, in the source's time: up to its clock, which was read before any row was."""
+        options = self.context.options
+        if options.is_interval and self._cursor_is_time:
+            return options.since, min(options.until or self.clock, self.clock)
+        if options.is_interval or not self._low or not self._cursor_is_time:
+            return None, self.clock
+        seconds = session.execute(f"select greatest(extract(epoch from {self._low}), 0)").fetchone()[0]
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(seconds * 1_000_000)), self.clock
+
+    def _items(self) -> Callable[[], Iterable[Any]]:
+        """A function that gives the rows to land. Most tables hold nothing but what fits; another is read again, carefully."""
+        if not self.is_careful:
+            if not self.has_rows:
+                self.context.unchecked.add(self.table.name)
+                return self._everything
+            try:
+                return self._changes()
+            except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException):
+                self.is_careful = True
+        return self._changes()
 
     def _everything(self) -> Iterator[Any]:
         """The whole table: as a SELECT that dlt's load job runs, where the warehouse can, else as Arrow batches."""
         columns = ", ".join(column.received for column in self.columns)
-        read = f"(select {columns} from {self._query(self._window())} as sent)"
+        read = f"(select {columns} from {self._query(self.columns, self._window())} as sent)"
         names = ", ".join(_quoted(column.raw_name) for column in self.columns)  # dlt takes no star
         statement = f"select {names}, cast(null as timestamptz) as {DELETED_AT}, {self._changed_at} as {CHANGED_AT} from {read} as source"
         if self.session.works_in_warehouse:
@@ -290,24 +520,67 @@ class _Reader:
         name, changes = self.table.name, f'temp."changes_{self.table.name}"'
         self.con.execute("begin")
         try:
+            self._refuse_types(column for column in self.doubtful if column in self.key_columns)
             window = self._window()
             if self._compares_keys:
                 self._compare_keys()
                 window = self._with_missing_keys(window)
-            received = ", ".join(column.received for column in self.columns)
-            self.con.execute(f'create or replace temp table "source_{name}" as select {received} from {self._query(window)}')
+            read = self._read_carefully if self.is_careful else self._read
+            read(window)
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
             if self._compares_keys:
                 self.con.execute(f"insert into {changes} by name {self._deleted_rows()}")
+            if self.is_careful:
+                self.misfits = self._misfits()
             self.con.execute("commit")
         except BaseException:
             self.con.execute("rollback")
             raise
-        for kind in ("source", "known", "now", "live", "deleted", "missing"):
+        for kind in ("source", "known", "now", "live", "deleted", "missing", "careful"):
             self.con.execute(f'drop table if exists temp."{kind}_{name}"')
         if not self.con.execute(f"select 1 from {changes} limit 1").fetchall():
             return list
         return lambda: self._batches(changes, f"drop table {changes}")
+
+    def _read(self, window: str) -> None:
+        """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""
+        received = ", ".join(column.received for column in self.columns)
+        self.con.execute(
+            f'create or replace temp table "source_{self.table.name}" as select {received} from {self._query(self.columns, window)}'
+        )
+
+    def _read_carefully(self, window: str) -> None:
+        """Puts the rows of a window that fit into temp.source_…, and all into temp.careful_…, with the reason where there is one."""
+        name = self.table.name
+        values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in self.columns)
+        record = ", ".join(f"{_literal(column.name)}: {_quoted(column.name)}" for column in self.columns)
+        reasons = ", ".join(column.reason for column in self.columns)
+        self.con.execute(
+            f'create or replace temp table "careful_{name}" as select {values}, to_json({{{record}}}) as "{RECORD}", '
+            f"nullif(concat_ws('; ', {reasons}), '') as \"{REASON}\" from {self._query(self.columns, window)} as sent"
+        )
+        names = ", ".join(_quoted(column.raw_name) for column in self.columns)
+        self.con.execute(
+            f'create or replace temp table "source_{name}" as select {names} from temp."careful_{name}" where "{REASON}" is null'
+        )
+        if self.doubtful:
+            held = ", ".join(f"count({_quoted(column.raw_name)})" for column in self.doubtful)
+            counts = self.con.execute(f'select {held} from temp."careful_{name}"').fetchone()
+            self._refuse_types(column for column, count in zip(self.doubtful, counts, strict=True) if not count)
+
+    def _misfits(self) -> list[Misfit]:
+        """The rows that were read and do not fit."""
+        rows, instant, latest = f'temp."careful_{self.table.name}"', self._changed_at, ""
+        if self.key and self.has_rows:
+            instant = self._later(instant)
+            latest = f"left join {self._latest(rows)} as latest on {self._pairs}"
+        keys = "".join(f", source.{_quoted(column.raw_name)}" for column in self.key_columns)
+        columns = f'source."{RECORD}", source."{REASON}", {instant}{keys}'
+        found = self.con.execute(f'select {columns} from {rows} as source {latest} where source."{REASON}" is not null').to_arrow_table()
+        return [
+            Misfit(record, reason, key_text(key) if key and None not in key else None, changed_at)
+            for record, reason, changed_at, *key in zip(*(column.to_pylist() for column in found.columns), strict=True)
+        ]
 
     @property
     def _changed_at(self) -> str:
@@ -348,11 +621,13 @@ class _Reader:
         """SQL: the rows read that are not the latest version of their key in raw already."""
         read, known = f'temp."source_{self.table.name}"', f'temp."known_{self.table.name}"'
         names = ", ".join(_quoted(c.raw_name) for c in self.columns)
+        if not self.has_rows:
+            return f"select source.*, cast(null as timestamptz) as {DELETED_AT}, {self._changed_at} as {CHANGED_AT} from {read} as source"
         # A column that is new at the source is null in all that raw holds so far.
         known_names = ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
         if self.key:
             latest = self._latest(read)
-            pairs = " and ".join(f"source.{_quoted(c.raw_name)} = latest.{_quoted(c.raw_name)}" for c in self.key_columns)
+            pairs = self._pairs
         else:
             columns = {**self._known_columns, DELETED_AT: INSTANT, CHANGED_AT: INSTANT}
             latest, pairs = self.session.fetch(columns, f"{self.context.complete_rows(self.table.name)} as known"), "false"
@@ -363,9 +638,14 @@ class _Reader:
             f"left join {known} as latest on {pairs}"
         )
 
+    @property
+    def _pairs(self) -> str:
+        """SQL: that `source` and `latest` are versions of one key."""
+        return " and ".join(f"source.{_quoted(c.raw_name)} = latest.{_quoted(c.raw_name)}" for c in self.key_columns)
+
     def _batches(self, rows: str, afterwards: str = "") -> Iterator[Any]:
         """The rows of a relation as Arrow tables, as the warehouse stores them; then a last statement."""
-        columns = ", ".join(f"{self._landed(column)} as {_quoted(column.raw_name)}" for column in self.columns)
+        columns = _landed(self.session, {column.raw_name: column.raw_type for column in self.columns})
         try:
             for batch in self.con.execute(f"select {columns}, {DELETED_AT}, {CHANGED_AT} from {rows}").to_arrow_reader(BATCH_ROWS):
                 yield pyarrow.Table.from_batches([batch])
@@ -373,21 +653,6 @@ class _Reader:
             raise Refused(self.table.name, _in_our_words(error)) from error
         if afterwards:
             self.con.execute(afterwards)
-
-    def _landed(self, column: Column) -> str:
-        """SQL: the column as Arrow takes it to the warehouse. Only DuckDB has an infinite time, and years beyond 9999
-        on the way: ADBC would make another time of it, in silence."""
-        name, data_type = _quoted(column.raw_name), self.session.stored(column.raw_type)
-        if data_type == "JSON":
-            return f"cast({name} as varchar)"
-        if self.session.works_in_warehouse or not data_type.startswith(("DATE", "TIMESTAMP")):
-            return f"cast({name} as {data_type})"
-        complaint = f"{_literal(f'Conversion Error: {column.name} is ')} || {name} || ', and only the years 1 to 9999 can be landed'"
-        first, end = (f"cast('{day}' as {data_type})" for day in ("0001-01-01", "10000-01-01"))
-        return (
-            f"case when {name} is null or ({name} >= {first} and {name} < {end}) then cast({name} as {data_type}) "
-            f"else error({complaint}) end"
-        )
 
     # Which keys are gone, and which are missing
 
@@ -409,11 +674,13 @@ class _Reader:
         name = self.table.name
         names = [_quoted(column.raw_name) for column in self.key_columns]
         pairs = " and ".join(f"live.{name} = now.{name}" for name in names)
-        sent, received = ", ".join(c.sent for c in self.key_columns), ", ".join(c.received for c in self.key_columns)
-        statement = f"select {sent} from {self._source_table}"
+        if self.is_careful:  # a key that does not fit is not in raw
+            received = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in self.key_columns)
+            fitting = f" where {' and '.join(column.fits for column in self.key_columns)}"
+        else:
+            received, fitting = ", ".join(column.received for column in self.key_columns), ""
         self.con.execute(
-            f'create or replace temp table "now_{name}" as select {received} '
-            f"from postgres_query({_literal(_alias(self.source.name))}, {_literal(statement)})"
+            f'create or replace temp table "now_{name}" as select {received} from {self._query(self.key_columns)} as sent{fitting}'
         )
         keys = {c.raw_name: c.raw_type for c in self.key_columns}
         self.con.execute(f'create or replace temp table "live_{name}" as select * from {self.context.live_keys(name, keys)} as known')
@@ -428,8 +695,9 @@ class _Reader:
         live, deleted = (
             self.con.execute(f'select count(*) from temp."{kind}_{self.table.name}"').fetchone()[0] for kind in ("live", "deleted")
         )
-        if deleted > max(MAY_VANISH_ROWS, MAY_VANISH * live) and not self.context.options.allow_deletes:
-            raise IngestError(
+        many = deleted > max(MAY_VANISH_ROWS, (1 - self.table.keep) * live) or 0 < deleted == live
+        if many and not self.context.options.allow_deletes:
+            raise _Broken(
                 f"{deleted} of {live} rows are gone from the source at once; nothing of the table was loaded.",
                 f"If that is right: ingest {self.source.name} --allow-deletes",
             )
@@ -448,7 +716,15 @@ class _Reader:
 
     @property
     def _cursor_is_time(self) -> bool:
-        return self.cursor is not None and self.cursor.source_type.startswith(("timestamp", "date"))
+        return self.cursor is not None and exact.is_time(self.cursor.own_type) and exact.is_time(self.cursor.raw_type)
+
+    @property
+    def _where(self) -> str:
+        return f"table {self.source.schema}.{self.table.name}"
+
+    @property
+    def _module(self) -> str:
+        return f"ingestion/sources/{self.context.source}.py"
 
     @property
     def _today(self) -> str:
@@ -458,10 +734,12 @@ class _Reader:
     def _source_table(self) -> str:
         return f"{_quoted(self.source.schema)}.{_quoted(self.table.name)}"
 
-    def _query(self, window: str) -> str:
-        """The table function that runs the SELECT of this table on the source's server."""
-        sent = ", ".join(column.sent for column in self.columns)
-        statement = f"select {sent} from {self._source_table}" + (f" where {window}" if window else "")
+    def _query(self, columns: Sequence[Column], window: str = "") -> str:
+        """The table function that runs the SELECT of these columns on the source's server; carefully, of their texts."""
+        sent = ", ".join(f"{column.text if self.is_careful else column.sent} as {_quoted(column.name)}" for column in columns)
+        return self._answer(f"select {sent} from {self._source_table}" + (f" where {window}" if window else ""))
+
+    def _answer(self, statement: str) -> str:
         return f"postgres_query({_literal(_alias(self.source.name))}, {_literal(statement)})"
 
 
@@ -526,22 +804,27 @@ def _clock(session: psycopg.Connection, source: Server) -> datetime:
     return clock
 
 
-def _columns(session: psycopg.Connection, schema: str, tables: Sequence[Table]) -> dict[str, list[Column]]:
+def _columns(session: psycopg.Connection, context: Context, schema: str, tables: Sequence[Table]) -> dict[str, list[Column]]:
     """By table: the columns that may be read, in the source's order, without the excluded ones."""
     rows = session.execute(
         """
-        select table_name, column_name, data_type, is_nullable = 'YES', numeric_precision, numeric_scale
-        from information_schema.columns
-        where table_schema = %s and table_name = any(%s)
-        order by table_name, ordinal_position
+        select
+            columns.table_name, columns.column_name, columns.data_type, format_type(attribute.atttypid, attribute.atttypmod),
+            columns.is_nullable = 'YES', columns.numeric_precision, columns.numeric_scale
+        from information_schema.columns as columns
+        inner join pg_namespace as namespace on columns.table_schema = namespace.nspname
+        inner join pg_class as relation on namespace.oid = relation.relnamespace and columns.table_name = relation.relname
+        inner join pg_attribute as attribute on relation.oid = attribute.attrelid and columns.column_name = attribute.attname
+        where columns.table_schema = %s and columns.table_name = any(%s)
+        order by columns.table_name, columns.ordinal_position
         """,
         [schema, [table.name for table in tables]],
     ).fetchall()
-    excluded = {(table.name, name) for table in tables for name in table.excluded}
+    declared = {table.name: table for table in tables}
     found: dict[str, list[Column]] = {}
-    for table, name, data_type, nullable, precision, scale in rows:
-        if (table, name) not in excluded:
-            found.setdefault(table, []).append(_column(name, data_type, nullable, precision, scale))
+    for table, name, *described in rows:
+        if name not in declared[table].excluded:
+            found.setdefault(table, []).append(_column(context, declared[table], name, *described))
     return found
 
 
@@ -567,13 +850,55 @@ TYPES: dict[str, tuple[dict[str, Any], str, str | None]] = {
 }
 
 
-def _column(name: str, data_type: str, nullable: bool, precision: int | None, scale: int | None) -> Column:
-    """The column; a type that no table above knows travels and stays as text."""
+HINTS = {raw_type: hint for hint, raw_type, _ in TYPES.values()}
+# Types whose text hangs on the server's settings; as JSON writes it, it does not.
+WRITTEN_AS_JSON = ("date", "timestamp with time zone", "timestamp without time zone", "character")
+
+
+def _column(
+    context: Context, table: Table, name: str, data_type: str, declared: str, nullable: bool, precision: int | None, scale: int | None
+) -> Column:
+    """The column; a type that no table above knows travels and stays as text. What raw has already lands in raw's type."""
+    _, own_type, cast = TYPES.get(data_type, ({}, "VARCHAR", "::text"))
     if data_type == "numeric" and precision and 0 <= (scale or 0) <= precision <= 38:
-        hint = {"data_type": "decimal", "precision": precision, "scale": scale or 0}
-        return Column(name, data_type, nullable, hint, f"DECIMAL({precision},{scale or 0})", "::text")
-    hint, raw_type, cast = TYPES.get(data_type, ({"data_type": "text"}, "VARCHAR", "::text"))
-    return Column(name, data_type, nullable, hint, raw_type, cast)
+        own_type = f"DECIMAL({precision},{scale or 0})"
+    raw_name, quoted = table.raw_name(name), _quoted(name)
+    text = f"{quoted}::text"
+    if data_type in WRITTEN_AS_JSON:
+        text = f"to_json({quoted}) #>> '{{}}'"
+    elif data_type == "bytea":
+        text = f"'\\x' || encode({quoted}, 'hex')"
+    held = context.raw_types(table.name).get(raw_name)
+    is_changed = held not in (None, context.session.stored(own_type))
+    raw_type = held if is_changed else own_type
+    return Column(
+        name=name,
+        raw_name=raw_name,
+        source_type=data_type,
+        declared=declared,
+        nullable=nullable,
+        required=not {name, raw_name}.isdisjoint({*table.key, *table.required}),
+        hint=_hint(raw_type),
+        own_type=own_type,
+        raw_type=raw_type,
+        sent=text if is_changed else f"{quoted}{cast or ''}",
+        text=text,
+    )
+
+
+def _hint(kind: str) -> dict[str, Any]:
+    """dlt's type; empty for one that we never make."""
+    if digits := exact.precision(kind):
+        return {"data_type": "decimal", "precision": digits[0], "scale": digits[1]}
+    return HINTS.get(kind, {})
+
+
+def _landed(session: Session, columns: Columns) -> str:
+    """SQL: these columns as Arrow takes them to the warehouse."""
+    stored = {name: session.stored(kind) for name, kind in columns.items()}
+    return ", ".join(
+        f"cast({_quoted(name)} as {'VARCHAR' if kind == 'JSON' else kind}) as {_quoted(name)}" for name, kind in stored.items()
+    )
 
 
 def _alias(source: str) -> str:

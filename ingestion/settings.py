@@ -11,6 +11,10 @@ from typing import Any
 
 from ingestion.errors import IngestError
 
+# What the landing keeps of its own beside a source's tables; docs/sources-that-change.md describes both. Here and not in
+# `context`, as commands that only look need no Arrow.
+OWN_TABLES = ("quarantine", "reads")
+
 # What the landing relies on, whatever `.dlt/config.toml` says about the rest.
 DLT_DEFAULTS = {
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",

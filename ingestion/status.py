@@ -1,17 +1,23 @@
-"""What the warehouse holds of each raw table, and how fresh it is. Needs no dlt, and no source."""
+"""What the warehouse holds of each raw table, how fresh it is, and what is missing. Needs no dlt, and no source."""
 
 import base64
 import json
 import zlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pkgutil import iter_modules
 from typing import Any
 
 from ingestion import sources as sources_package
 from ingestion.errors import UsageError
+from ingestion.settings import OWN_TABLES
 from ingestion.warehouse import Session, find_warehouse
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)  # what stands for the beginning where instants are compared
+Interval = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -20,33 +26,66 @@ class TableStatus:
 
     source: str
     table: str
-    loaded_at: datetime | None  # the last load that brought rows
-    rows: int
-    last_rows: int  # … and how many
-    cursor: str | None  # how far the source was read
-    read_at: datetime | None  # when the source was last asked with success, whether it had news or not
+    loaded_at: datetime | None = None  # the last load that brought rows
+    rows: int = 0
+    last_rows: int = 0  # … and how many
+    cursor: str | None = None  # how far the source was read
+    read_at: datetime | None = None  # when the source was last asked with success, whether it had news or not
+    quarantined: int = 0  # rows that wait in quarantine
+    outcome: str | None = None  # of the last read: complete, stopped or failed
+    reason: str | None = None  # … why it was not complete
+    tried_at: datetime | None = None  # … when it was
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What complete reads of one raw table took in of its source's changes, as intervals `[from, until)` in order, and the
+    holes between them. Without intervals: the source is read whole each time."""
+
+    source: str
+    table: str
+    complete: Sequence[Interval] = ()
+    missing: Sequence[Interval] = ()
+
+
+def known_sources(sources: Iterable[str] | None = None) -> list[str]:
+    """These sources, all when None or none; raises UsageError for one that there is not."""
+    known = sorted(module.name for module in iter_modules(sources_package.__path__))
+    names = list(dict.fromkeys(sources or known))
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"There is no source {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
+    return names
 
 
 def status(sources: Iterable[str] | None = None, target: str | None = None) -> list[TableStatus]:
     """Every raw table of these sources (all when None); a source that was never loaded is one line without dates."""
-    known = sorted(module.name for module in iter_modules(sources_package.__path__))
-    names = list(sources or known)
-    if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"There is no source {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
-    warehouse = find_warehouse(target)
+    names, warehouse = known_sources(sources), find_warehouse(target)
     if not warehouse.exists:
-        return [TableStatus(name, "-", None, 0, 0, None, None) for name in names]
+        return [TableStatus(name, "-") for name in names]
     with warehouse.connect(read_only=True) as session:
         return [row for name in names for row in _source_status(session, name)]
 
 
+def gaps(sources: Iterable[str] | None = None, target: str | None = None) -> list[Coverage]:
+    """What was read of every raw table of these sources (all when None), and what lies between."""
+    names, warehouse = known_sources(sources), find_warehouse(target)
+    if not warehouse.exists:
+        return []
+    with warehouse.connect(read_only=True) as session:
+        return [_coverage(session, name, table) for name in names for table in _landed(session, name)]
+
+
+def _landed(session: Session, source: str) -> list[str]:
+    """The tables with the source's rows; none before the first load is complete."""
+    there = session.tables(f"raw_{source}")
+    return [name for name in there if not name.startswith("_dlt") and name not in OWN_TABLES] if "_dlt_loads" in there else []
+
+
 def _source_status(session: Session, source: str) -> list[TableStatus]:
-    schema = f"raw_{source}"
-    tables = session.tables(schema)
-    landed = [name for name in tables if not name.startswith("_dlt")]
-    if "_dlt_loads" not in tables or not landed:
-        return [TableStatus(source, "-", None, 0, 0, None, None)]
-    state = _state(session, schema, source)
+    schema, landed = f"raw_{source}", _landed(session, source)
+    if not landed:
+        return [TableStatus(source, "-")]
+    state, quarantined, last_reads = _state(session, schema, source), _quarantined(session, schema), _last_reads(session, schema)
     rows = []
     for table in landed:
         loads = session.rows(
@@ -61,6 +100,7 @@ def _source_status(session: Session, source: str) -> list[TableStatus]:
         last = loads[-1] if loads else (None, 0)
         remembered = state.get(table, {})
         read_at = remembered.get("read_at")
+        outcome, reason, tried_at = last_reads.get(table, (None, None, None))
         rows.append(
             TableStatus(
                 source,
@@ -70,6 +110,10 @@ def _source_status(session: Session, source: str) -> list[TableStatus]:
                 last[1],
                 remembered.get("cursor"),
                 datetime.fromisoformat(read_at) if read_at else None,
+                quarantined[table],
+                outcome,
+                reason,
+                tried_at,
             )
         )
     return rows
@@ -80,9 +124,7 @@ def _state(session: Session, schema: str, source: str) -> dict[str, dict[str, An
     found = session.rows(
         f"""
         select state from {session.table(schema, "_dlt_pipeline_state")}
-        where
-            pipeline_name = {session.literal(source)}
-            and _dlt_load_id in (select load_id from {session.table(schema, "_dlt_loads")} where status = 0)
+        where pipeline_name = {session.literal(source)} and {_is_complete(session, schema)}
         order by created_at desc
         limit 1
         """
@@ -91,3 +133,93 @@ def _state(session: Session, schema: str, source: str) -> dict[str, dict[str, An
         return {}
     state = json.loads(zlib.decompress(base64.b64decode(found[0][0])))
     return state.get("sources", {}).get(source, {}).get("resources", {})
+
+
+def _is_complete(session: Session, schema: str) -> str:
+    return f"_dlt_load_id in (select load_id from {session.table(schema, '_dlt_loads')} where status = 0)"
+
+
+def _quarantined(session: Session, schema: str) -> Counter:
+    """By table: the rows that are in quarantine now."""
+    if "quarantine" not in session.tables(schema):
+        return Counter()
+    return Counter(
+        dict(
+            session.rows(
+                f"select table_name, count(*) from {session.table(schema, 'quarantine')} "
+                f"where closed_at is null and {_is_complete(session, schema)} group by table_name"
+            )
+        )
+    )
+
+
+def _last_reads(session: Session, schema: str) -> dict[str, tuple[str, str | None, datetime]]:
+    """By table: outcome, reason and time of its last read. What was recorded beside a load counts when that is complete."""
+    if "reads" not in session.tables(schema):
+        return {}
+    rows = session.rows(
+        f"select table_name, outcome, reason, read_at from {session.table(schema, 'reads')} "
+        f"where _dlt_load_id = '' or {_is_complete(session, schema)} order by read_id"
+    )
+    return {table: (outcome, reason, read_at) for table, outcome, reason, read_at in rows}
+
+
+# What was read, and what lies between
+
+
+def _coverage(session: Session, source: str, table: str) -> Coverage:
+    schema = f"raw_{source}"
+    if "file_date" in session.columns(schema, table):
+        dates = session.rows(
+            f"select distinct file_date from {session.table(schema, table)} "
+            f"where file_date is not null and {_is_complete(session, schema)} order by file_date"
+        )
+        return Coverage(source, table, *_joined([_day(day) for (day,) in dates]))
+    if "reads" not in session.tables(schema):
+        return Coverage(source, table)
+    name = session.table(schema, "reads")
+    numbers = {number for (number,) in session.rows(f"select distinct read_id from {name}")}
+    reads = session.rows(
+        f"select read_id, read_from, read_until from {name} where table_name = {session.literal(table)} "
+        f"and outcome = 'complete' and read_until is not null and {_is_complete(session, schema)} order by read_id"
+    )
+    return Coverage(source, table, *_joined(_covered(reads, numbers)))
+
+
+def _day(day: date) -> Interval:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
+def _covered(reads: Iterable[tuple[int, datetime | None, datetime]], numbers: Set[int]) -> Iterator[Interval]:
+    """What each read vouches for; an empty interval ends a hole.
+
+    A read looks back, but lands only what raw lacks at that moment. So when loads before it are taken away, it does not
+    vouch for what it looked back over; that loads are gone shows in the numbers of the reads. A read that begins at the
+    beginning, or that lies in the past as a backfill does, came after such a loss and vouches for all that it took in.
+    """
+    before, reached = 0, None
+    for number, read_from, read_until in reads:
+        lost = not numbers >= set(range(before + 1, number))
+        if read_from and read_from >= read_until:
+            continue  # asked for what lies in the future
+        if read_from is None or (reached and read_until <= reached):
+            yield read_from or BEGINNING, read_until
+        elif lost:
+            yield from ([] if reached else [(BEGINNING, BEGINNING)])
+            yield read_until, read_until
+        else:
+            yield (reached if reached and read_from <= reached else read_from), read_until
+        before, reached = number, max(reached or read_until, read_until)
+
+
+def _joined(intervals: Iterable[Interval]) -> tuple[list[Interval], list[Interval]]:
+    """The union of intervals, and the holes in it."""
+    union: list[Interval] = []
+    for start, end in sorted(intervals):
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(union[-1][1], end))
+        else:
+            union.append((start, end))
+    holes = [(left[1], right[0]) for left, right in pairwise(union)]
+    return [(start, end) for start, end in union if start < end], holes

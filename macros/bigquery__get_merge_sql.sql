@@ -1,47 +1,16 @@
 {#
-  The merge of new rows into a fact of `fact_config`, on BigQuery. It first collects the days of the new rows, and the days on
-  which their keys stand now (a fact can move to another day); then it merges into the partitions of these days
-  only, which a list of constants lets BigQuery do and a subquery would not. So an hour's run does not rewrite, or pay
-  for, all of history; it reads key and day of it, two narrow columns.
-  A new row that fulfils the fact's `gone` deletes its predecessor. Replaces dbt's merge for facts; the others keep dbt's.
+  The merge of an incremental model's new rows, on BigQuery: that of `fact_config` for facts, that of `history_config` for history;
+  other models keep dbt's. Replaces dbt's macro.
 
   From dbt: target, source (a subquery in parentheses), unique_key, dest_columns; its predicates say nothing more here.
 #}
 {% macro bigquery__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
-    {%- if not config.get('require_partition_filter') -%}
-        {{ return(default__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)) }}
-    {%- endif -%}
-    {%- set day = config.get('partition_by')['field'] -%}
     {%- set columns = dest_columns | map(attribute='name') | list -%}
-    declare days array<date> default (
-        select array_agg(distinct day)
-        from (
-            select arriving.{{ day }} as day
-            from {{ source }} as arriving
-            union all
-            select known.{{ day }} as day
-            from {{ target }} as known
-            inner join {{ source }} as arriving
-                on known.{{ unique_key }} = arriving.{{ unique_key }}
-            where known.{{ on_any_day(day) }}
-        ) as concerned
-    );
-
-    merge into {{ target }} as known
-    using (
-        select
-            *,
-            coalesce({{ config.get('meta')['gone'] }}, false) as is_gone
-        from {{ source }} as landed
-    ) as arriving
-        on
-            known.{{ day }} in unnest(days)
-            and known.{{ unique_key }} = arriving.{{ unique_key }}
-    when matched and arriving.is_gone then delete
-    when matched then update set
-        {%- for column in columns %}
-        {{ column }} = arriving.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    when not matched and not arriving.is_gone then insert ({{ columns | join(', ') }})
-    values ({{ columns | join(', ') }});
+    {%- if config.get('require_partition_filter') -%}
+        {{ merge_days(target, source, unique_key, columns) }}
+    {%- elif config.get('meta', {}).get('member') -%}
+        {{ merge_members(target, source, unique_key, columns) }}
+    {%- else -%}
+        {{ default__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) }}
+    {%- endif -%}
 {%- endmacro %}

@@ -6,12 +6,12 @@
     BigQuery    partitions by day, which every reader must filter on (`on_any_day`), clusters by key; a merge that touches
                 only the days concerned (`bigquery__get_merge_sql`)
 
-  key: the column that identifies a row.   day: its date, never null.
+  key: the column that identifies a row.   day: its date, never null; the days that changed are what is published (`copy_to_audited`).
   dimensions: the columns by which it is joined to dimensions.
   gone: a condition; a row that arrives and fulfils it takes its predecessor out of the table and does not stay itself.
 #}
 {% macro fact_config(key, day, dimensions=[], gone=none) -%}
-    {%- set common = {'materialized': 'incremental', 'unique_key': key, 'on_schema_change': 'fail'} -%}
+    {%- set common = {'materialized': 'incremental', 'unique_key': key, 'on_schema_change': 'fail', 'meta': {'day': day}} -%}
     {{ return(dict(common, **adapter.dispatch('fact_config')(key, day, dimensions, gone))) }}
 {%- endmacro %}
 
@@ -38,6 +38,6 @@
         'partition_by': {'field': day, 'data_type': 'date'},
         'cluster_by': key,
         'require_partition_filter': true,
-        'meta': {'gone': gone or 'false'},
+        'meta': {'day': day, 'gone': gone or 'false'},
     }) }}
 {%- endmacro %}

@@ -1,23 +1,18 @@
 {#
-  One row per key of a raw log: the last that the source said of it, its columns as they are, plus
-    last_changed_at  the latest change or deletion that any of its rows tells of; never goes back in time
+  One row per key of a log of versions: the one that holds now, its columns as they are.
   A key that is gone from the source lands as its last row with `_deleted_at`, so that is its latest version.
 
-  What was loaded last wins, not what claims the later `updated_at`: a long transaction commits after
-  a short one with an older timestamp, and then the source itself holds the older one. Within one load
-  (a page that came twice) the later cursor wins.
+  The version with the latest `_changed_at` wins, whatever the order of arrival; of two that tell of the same instant the one that
+  was loaded later. It is not `updated_at`: a long transaction commits after a short one with an older timestamp, and then the source
+  itself holds the older; the landing dates it later than the one it replaced.
 
-  relation: a CTE or relation of raw rows.   key: the key's column.   cursor: its column of changes.
-  deletes: false where the source marks no deletions (an API without them).
+  relation: a CTE or relation of versions.   key: the key's column.   changed_at: the column that says since when a version holds.
 #}
-{% macro latest_version(relation, key, cursor, deletes=true) -%}
+{% macro latest_version(relation, key, changed_at='_changed_at') -%}
     select * from (
         select
             *,
-            max({% if deletes %}coalesce(_deleted_at, {{ cursor }}){% else %}{{ cursor }}{% endif %}) over (
-                partition by {{ key }}
-            ) as last_changed_at,
-            row_number() over (partition by {{ key }} order by {{ text_order('_dlt_load_id') }} desc, {{ cursor }} desc nulls last) as version_rank
+            row_number() over (partition by {{ key }} order by {{ changed_at }} desc, {{ text_order('_dlt_load_id') }} desc) as version_rank
         from {{ relation }}
     ) as ranked
     where version_rank = 1

@@ -14,6 +14,6 @@
     {%- if facts -%}
         (select * from {{ relation }} where {{ on_any_day(facts[0].config.partition_by.field) }}) as whole
     {%- else -%}
-        {{ relation }}
+        {{ return(relation) }}
     {%- endif -%}
 {%- endmacro %}

@@ -10,7 +10,7 @@ from engines.parity import Parity
 
 @pytest.fixture(scope="module")
 def postgres(make_works: Any) -> Works:
-    """A warehouse on PostgreSQL whose published tables the role `analyst` may read."""
+    """A warehouse on PostgreSQL whose published views the role `analyst` may read."""
     works = make_works(days=3, scale=0.02, target="postgres")
     works.environment["WAREHOUSE_READERS"] = "analyst"
     works.ingest()
@@ -27,12 +27,16 @@ def count_as_analyst(works: Works, table: str) -> int:
         return connection.execute(f"select count(*) from {table}").fetchone()[0]
 
 
-@pytest.mark.parametrize("table", ["core.fact_sales", "core.dim_date", "marts.daily_revenue"])
+@pytest.mark.parametrize("table", ["published.fact_sales", "published.dim_date", "published.daily_revenue", "published.data_status"])
 def test_readers_may_read_what_is_published(postgres: Works, table: str):
     assert count_as_analyst(postgres, table) > 0
 
 
-@pytest.mark.parametrize("table", ["raw_shop.customers", "staging.stg_shop__customer", "snapshots.snap_customer"])
+@pytest.mark.parametrize(
+    "table",
+    ["raw_shop.customers", "staging.stg_shop__customer", "snapshots.snap_customer", "core.fact_sales", "marts.daily_revenue",
+     "audited.fact_sales", "audited.publications"],
+)  # fmt: skip
 def test_readers_may_read_nothing_else(postgres: Works, table: str):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         count_as_analyst(postgres, table)
@@ -44,13 +48,13 @@ def test_postgres_has_indexes_and_statistics(postgres: Works):
     postgres.ingest()
     postgres.build("--exclude-resource-type", "test")
     indexed = {tuple(row) for row in postgres.query("select schemaname || '.' || tablename, indexdef ~ 'UNIQUE' from pg_indexes")}
-    for table in ("core.fact_sales", "core.fact_payment", "core.dim_customer", "core.dim_product", "core.dim_store"):
-        assert {(table, True), (table, False)} <= indexed
+    for table in ("fact_sales", "fact_payment", "dim_customer", "dim_product", "dim_store"):
+        assert {(f"{schema}.{table}", unique) for schema in ("core", "audited") for unique in (True, False)} <= indexed
     for table in ("snapshots.snap_customer", "raw_shop.orders", "raw_payments.payments"):
         assert (table, False) in indexed
     unknown = postgres.query(
         "select oid::regclass::text from pg_class where relkind = 'r' and reltuples < 0 "
-        "and relnamespace in ('core'::regnamespace, 'marts'::regnamespace, 'snapshots'::regnamespace)"
+        "and relnamespace in ('core'::regnamespace, 'marts'::regnamespace, 'audited'::regnamespace, 'snapshots'::regnamespace)"
     )
     assert unknown == []
 

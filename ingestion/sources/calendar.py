@@ -27,6 +27,7 @@ def source(context: Context) -> list:
     years = range(int(setting("sources.calendar.first_year", 2025)), date.today().year + YEARS_AHEAD + 1)
 
     def new_years() -> Iterator[pyarrow.Table]:
+        context.covers("holidays", None, context.began_at)
         for year in years:
             rows = sorted(holidays.country_holidays(country, years=year).items())
             rows = [(day, name) for day, name in rows if day.year == year]

@@ -3,13 +3,41 @@
 Settings: sources.payments.base_url, api_token, and if need be lookback_hours.
 """
 
-from ingestion.api import CursorPages, Endpoint, read_endpoints
+from collections.abc import Sequence
+
+import pyarrow
+
+from ingestion.api import CursorPages, Endpoint, read_endpoints, replayed
 from ingestion.context import Context
+from ingestion.contract import Field, Quarantined
 from ingestion.settings import setting
 
+# What staging reads of both; a field that the provider renames gets its new name in `renamed` of its endpoint.
+COMMON = (
+    Field("order.id", "integer"),
+    Field("amount.value", "decimal(18, 2)"),
+    Field("amount.currency"),
+    Field("status"),
+    Field("created_at", "instant"),
+    Field("updated_at", "instant"),
+)
 ENDPOINTS = (
-    Endpoint("payments", "v1/payments"),
-    Endpoint("refunds", "v1/refunds"),
+    Endpoint(
+        "payments",
+        "v1/payments",
+        fields=(*COMMON, Field("method.type"), Field("method.card.brand", required=False)),
+    ),
+    Endpoint(
+        "refunds",
+        "v1/refunds",
+        fields=(
+            *COMMON,
+            Field("payment.id"),
+            Field("reason"),
+            Field("lines[].order_item_id", "integer"),
+            Field("lines[].amount", "decimal(18, 2)"),
+        ),
+    ),
 )
 
 
@@ -29,3 +57,8 @@ def source(context: Context) -> list:
         params={"limit": 500},
         lookback_hours=float(setting("sources.payments.lookback_hours", 48)),
     )
+
+
+def replay(context: Context, table: str, rows: Sequence[Quarantined]) -> tuple[pyarrow.Table | None, dict[str, str]]:
+    """Quarantined payments and refunds, under today's contract."""
+    return replayed(context, ENDPOINTS, table, rows)

@@ -3,23 +3,41 @@
 Settings: sources.shop.credentials, and if need be clock_sql, lookback_hours, schema.
 """
 
+from collections.abc import Sequence
+
 from ingestion.context import Context
-from ingestion.database import Table, detach, read_tables
+from ingestion.contract import Quarantined
+from ingestion.database import Table, detach, read_tables, replay_tables
 
 # Lines before their orders: what is committed while we read may then be an order without lines, which its next
 # load completes, and never a line without its order.
 TABLES = (
-    Table("order_items", primary_key="id", cursor="updated_at"),
-    Table("customers", primary_key="id", cursor="updated_at", excluded=("password_hash",)),
-    Table("products", primary_key="id", cursor="updated_at"),
-    Table("stores", primary_key="id", cursor="updated_at"),
-    Table("orders", primary_key="id", cursor="updated_at"),
+    Table(
+        "order_items",
+        primary_key="id",
+        cursor="updated_at",
+        required=("order_id", "line_number", "product_id", "quantity", "discount_amount", "updated_at"),  # a price may be missing
+    ),
+    Table("customers", primary_key="id", cursor="updated_at", excluded=("password_hash",), required=("created_at", "updated_at")),
+    Table("products", primary_key="id", cursor="updated_at", required=("sku", "name", "price", "created_at", "updated_at")),
+    Table("stores", primary_key="id", cursor="updated_at", required=("name", "city", "region", "opened_on", "created_at", "updated_at")),
+    Table(
+        "orders",
+        primary_key="id",
+        cursor="updated_at",
+        required=("customer_id", "store_id", "channel", "status", "ordered_at", "updated_at"),
+    ),
 )
 
 
 def source(context: Context) -> list:
     """What changed in the shop's tables since the last load."""
     return read_tables(context, TABLES)
+
+
+def replay(context: Context, table: str, rows: Sequence[Quarantined]) -> tuple:
+    """The quarantined rows that fit today, and why the others do not."""
+    return replay_tables(context, TABLES, table, rows)
 
 
 leave = detach

@@ -1,14 +1,36 @@
+-- Two timelines, the shop's of the product and the supplier's of what it lists under the same number, cut at each other's edges:
+-- a row for each piece of time in which neither of them changed.
 with
 
-products as (
+told as (
 
-    select * from {{ ref('stg_shop__product') }}
+    select * from {{ ref('stg_shop__product_version') }}
 
 ),
 
 catalogue as (
 
     select * from {{ ref('stg_supplier__product') }}
+
+),
+
+-- What a later load tells of the same instant replaces what an earlier one told.
+ranked as (
+
+    select
+        *,
+        row_number() over (partition by product_id, changed_at order by {{ text_order('_dlt_load_id') }} desc) as telling_rank
+    from told
+
+),
+
+products as (
+
+    select
+        *,
+        coalesce(lead(changed_at) over (partition by product_id order by changed_at), {{ end_of_time() }}) as next_changed_at
+    from ranked
+    where telling_rank = 1
 
 ),
 
@@ -32,12 +54,18 @@ joined as (
 
         -- times
         case
-            when catalogue.changed_at > products.changed_at then catalogue.changed_at
+            when catalogue.valid_from > products.changed_at then catalogue.valid_from
             else products.changed_at
-        end as changed_at
+        end as changed_at,
+
+        -- lineage
+        products._dlt_load_id,
+        catalogue._dlt_load_id as _supplier_load_id
     from products
     left join catalogue
         on products.sku = catalogue.sku
+        and products.changed_at < catalogue.valid_to
+        and products.next_changed_at > catalogue.valid_from
 
 )
 

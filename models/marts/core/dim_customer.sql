@@ -2,15 +2,16 @@
 
 with
 
-snapshot_rows as (
+versions as (
 
     select * from {{ ref('snap_customer') }}
 
 ),
 
-versions as (
+orders as (
 
-    {{ history('snapshot_rows', id='customer_id') }}
+    select * from {{ ref('stg_shop__order') }}
+    where not is_deleted
 
 ),
 
@@ -18,7 +19,7 @@ members as (
 
     select
         -- keys
-        version_key as customer_key,
+        customer_key,
         customer_id,
 
         -- attributes
@@ -29,6 +30,7 @@ members as (
         coalesce(segment, 'Unknown') as segment,
         is_deleted,
         is_current,
+        false as is_inferred,
 
         -- times
         valid_from,
@@ -37,11 +39,31 @@ members as (
 
 ),
 
-unknown_member as (
+-- Members whose id facts name and of whom no source told anything yet, so that they can be counted and mended; and `-1`, for facts
+-- that name none.
+unknown as (
 
+    select distinct
+        {{ surrogate_key('orders.customer_id', beginning_of_time()) }} as customer_key,
+        orders.customer_id,
+        true as is_inferred
+    from orders
+    left join versions
+        on orders.customer_id = versions.customer_id
+    where orders.customer_id is not null and versions.customer_id is null
+    union all
     select
         '-1' as customer_key,
         cast(-1 as bigint) as customer_id,
+        false as is_inferred
+
+),
+
+unknown_members as (
+
+    select
+        customer_key,
+        customer_id,
         'Unknown' as full_name,
         cast(null as {{ dbt.type_string() }}) as email,
         cast(null as {{ dbt.type_string() }}) as phone,
@@ -49,8 +71,10 @@ unknown_member as (
         'Unknown' as segment,
         false as is_deleted,
         true as is_current,
+        is_inferred,
         {{ beginning_of_time() }} as valid_from,
         {{ end_of_time() }} as valid_to
+    from unknown
 
 ),
 
@@ -58,7 +82,7 @@ unioned as (
 
     select * from members
     union all
-    select * from unknown_member
+    select * from unknown_members
 
 )
 

@@ -2,15 +2,16 @@
 
 with
 
-snapshot_rows as (
+versions as (
 
     select * from {{ ref('snap_product') }}
 
 ),
 
-versions as (
+order_items as (
 
-    {{ history('snapshot_rows', id='product_id') }}
+    select * from {{ ref('stg_shop__order_item') }}
+    where not is_deleted
 
 ),
 
@@ -18,7 +19,7 @@ members as (
 
     select
         -- keys
-        version_key as product_key,
+        product_key,
         product_id,
         sku,
 
@@ -29,6 +30,7 @@ members as (
         pack_size,
         is_deleted,
         is_current,
+        false as is_inferred,
 
         -- measures
         list_price,
@@ -41,11 +43,31 @@ members as (
 
 ),
 
-unknown_member as (
+-- Members whose id facts name and of whom no source told anything yet, so that they can be counted and mended; and `-1`, for facts
+-- that name none.
+unknown as (
 
+    select distinct
+        {{ surrogate_key('order_items.product_id', beginning_of_time()) }} as product_key,
+        order_items.product_id,
+        true as is_inferred
+    from order_items
+    left join versions
+        on order_items.product_id = versions.product_id
+    where order_items.product_id is not null and versions.product_id is null
+    union all
     select
         '-1' as product_key,
         cast(-1 as bigint) as product_id,
+        false as is_inferred
+
+),
+
+unknown_members as (
+
+    select
+        product_key,
+        product_id,
         cast(null as {{ dbt.type_string() }}) as sku,
         'Unknown' as product_name,
         'Unknown' as brand,
@@ -53,10 +75,12 @@ unknown_member as (
         cast(null as integer) as pack_size,
         false as is_deleted,
         true as is_current,
+        is_inferred,
         {{ as_decimal('null', 12, 2) }} as list_price,
         {{ as_decimal('null', 12, 2) }} as unit_cost,
         {{ beginning_of_time() }} as valid_from,
         {{ end_of_time() }} as valid_to
+    from unknown
 
 ),
 
@@ -64,7 +88,7 @@ unioned as (
 
     select * from members
     union all
-    select * from unknown_member
+    select * from unknown_members
 
 )
 

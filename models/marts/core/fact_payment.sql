@@ -1,6 +1,6 @@
 {{ config(**fact_config(key='transaction_id', day='occurred_on', dimensions=['customer_key', 'store_key'])) }}
 
--- Incremental as fact_sales is: by load, and by comparison with what the orders and dimensions say now,
+-- Incremental as fact_sales is: by comparison with what the payments, orders and dimensions say now,
 -- because a payment can come before its order, and an order can be deleted after its payment.
 
 with
@@ -91,31 +91,23 @@ identified as (
 
     ),
 
-    stale as (
+    changed as (
 
-        select known.transaction_id
-        from known
-        inner join identified
-            on known.transaction_id = identified.transaction_id
+        select identified.*
+        from identified
+        left join known
+            on identified.transaction_id = known.transaction_id
         left join customers
             on {{ valid_at('customers', 'customer_id', 'identified', 'occurred_at') }}
         left join stores
             on {{ valid_at('stores', 'store_id', 'identified', 'occurred_at') }}
         where
-            known.customer_id is distinct from identified.customer_id
+            known.transaction_id is null
+            or known._dlt_load_id <> identified._dlt_load_id
+            or known.customer_id is distinct from identified.customer_id
             or known.store_id is distinct from identified.store_id
             or known.customer_key <> coalesce(customers.customer_key, '-1')
             or known.store_key <> coalesce(stores.store_key, '-1')
-
-    ),
-
-    changed as (
-
-        select *
-        from identified
-        where
-            {{ text_order('_dlt_load_id') }} > (select coalesce(max({{ text_order('known._dlt_load_id') }}), '') from known)
-            or transaction_id in (select stale.transaction_id from stale)
 
     ),
 

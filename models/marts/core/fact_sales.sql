@@ -7,8 +7,8 @@
     ))
 }}
 
--- A run rebuilds the lines that changed, found by load and by comparison, never by event time:
---   1. lines of which a load newer than any in this table said something (of the line or of its order);
+-- A run rebuilds the lines that changed, found by comparison, never by event time:
+--   1. lines of which another load than the one in this table told what holds now (of the line or of its order);
 --   2. lines whose dimension versions or refunds are no longer what those tables say: a customer who
 --      arrived after the order, a change that came late, a refund weeks later.
 -- A deleted line arrives with the status 'deleted' and takes its row out (`gone`).
@@ -111,11 +111,14 @@ lines as (
 
     changed as (
 
-        select *
+        select lines.*
         from lines
+        left join known
+            on lines.order_item_id = known.order_item_id
         where
-            {{ text_order('_dlt_load_id') }} > (select coalesce(max({{ text_order('known._dlt_load_id') }}), '') from known)
-            or order_item_id in (select stale.order_item_id from stale)
+            lines._dlt_load_id <> known._dlt_load_id
+            or (known.order_item_id is null and lines.order_status <> 'deleted')
+            or lines.order_item_id in (select stale.order_item_id from stale)
 
     ),
 

@@ -9,7 +9,7 @@ source as (
 
 latest as (
 
-    {{ latest_version('source', key='id', cursor='updated_at', deletes=false) }}
+    {{ latest_version('source', key='id') }}
 
 ),
 

@@ -1,37 +1,36 @@
 with
 
-source as (
+versions as (
 
-    select * from {{ source('shop', 'customers') }}
-    where {{ in_complete_load('shop') }}
+    select * from {{ ref('stg_shop__customer_version') }}
 
 ),
 
 latest as (
 
-    {{ latest_version('source', key='id', cursor='updated_at') }}
+    {{ latest_version('versions', key='customer_id', changed_at='changed_at') }}
 
 ),
 
-cleaned as (
+selected as (
 
     select
         -- keys
-        id as customer_id,
+        customer_id,
 
         -- attributes
-        {{ clean_text('full_name') }} as full_name,
-        {{ lower_text(clean_text('email')) }} as email,
-        {{ clean_text('phone') }} as phone,
-        {{ clean_text('city') }} as city,
-        {{ clean_text('segment') }} as segment,
-        _deleted_at is not null as is_deleted,
+        full_name,
+        email,
+        phone,
+        city,
+        segment,
+        is_deleted,
 
         -- times
         created_at,
         updated_at,
-        _deleted_at as deleted_at,
-        last_changed_at as changed_at,
+        deleted_at,
+        changed_at,
 
         -- lineage
         _dlt_load_id
@@ -39,4 +38,4 @@ cleaned as (
 
 )
 
-select * from cleaned
+select * from selected

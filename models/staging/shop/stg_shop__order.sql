@@ -9,7 +9,7 @@ source as (
 
 latest as (
 
-    {{ latest_version('source', key='id', cursor='updated_at') }}
+    {{ latest_version('source', key='id') }}
 
 ),
 

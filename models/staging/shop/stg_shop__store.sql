@@ -1,36 +1,35 @@
 with
 
-source as (
+versions as (
 
-    select * from {{ source('shop', 'stores') }}
-    where {{ in_complete_load('shop') }}
+    select * from {{ ref('stg_shop__store_version') }}
 
 ),
 
 latest as (
 
-    {{ latest_version('source', key='id', cursor='updated_at') }}
+    {{ latest_version('versions', key='store_id', changed_at='changed_at') }}
 
 ),
 
-cleaned as (
+selected as (
 
     select
         -- keys
-        id as store_id,
+        store_id,
 
         -- attributes
-        {{ clean_text('name') }} as store_name,
-        {{ clean_text('city') }} as city,
-        {{ clean_text('region') }} as region,
-        _deleted_at is not null as is_deleted,
+        store_name,
+        city,
+        region,
+        is_deleted,
 
         -- times
         opened_on,
         created_at,
         updated_at,
-        _deleted_at as deleted_at,
-        last_changed_at as changed_at,
+        deleted_at,
+        changed_at,
 
         -- lineage
         _dlt_load_id
@@ -38,4 +37,4 @@ cleaned as (
 
 )
 
-select * from cleaned
+select * from selected

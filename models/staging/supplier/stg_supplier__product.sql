@@ -1,5 +1,6 @@
 -- The supplier says nothing of when a product changed: every file is the whole catalogue of a day.
--- So a product's last change is the first file of the unbroken run of files that say the same of it.
+-- So a version of a listing begins with the first file of an unbroken run of files that say the same of it, and another one,
+-- not listed, with the first file without it.
 with
 
 source as (
@@ -31,7 +32,9 @@ ordered_files as (
     select
         *,
         lag(file_date) over (order by file_date) as previous_file_date,
-        lead(file_date) over (order by file_date) as next_file_date
+        lead(file_date) over (order by file_date) as next_file_date,
+        lag(_dlt_load_id) over (order by file_date) as previous_load_id,
+        lead(_dlt_load_id) over (order by file_date) as next_load_id
     from files
 
 ),
@@ -42,6 +45,8 @@ listings as (
         source.*,
         ordered_files.previous_file_date,
         ordered_files.next_file_date,
+        ordered_files.previous_load_id,
+        ordered_files.next_load_id,
         -- The file's own delimiter: it can't stand in a field.
         coalesce(source.product_name, '')
         || '|' || coalesce(source.brand, '')
@@ -64,28 +69,45 @@ compared as (
         *,
         lag(file_date) over (partition by sku order by file_date) as previous_listing_date,
         lag(content) over (partition by sku order by file_date) as previous_content,
-        row_number() over (partition by sku order by file_date desc) as recency
+        lead(file_date) over (partition by sku order by file_date) as next_listing_date
     from listings
     where listing_rank = 1
 
 ),
 
--- By a window, not by a join with the changes: PostgreSQL takes the last listings for a few rows, and would look through all
--- listings for each of them.
+-- Two files say when a version began, so it is told by the later load of the two: a file that is mended, or arrives late, is then seen
+-- in every version whose beginning it moves (`changed_members`).
+changes as (
+
+    select
+        *,
+        file_date as changed_on,
+        true as is_listed,
+        greatest({{ text_order('_dlt_load_id') }}, {{ text_order('coalesce(previous_load_id, _dlt_load_id)') }}) as told_by_load_id
+    from compared
+    where
+        previous_listing_date is null
+        or previous_listing_date <> previous_file_date
+        or previous_content <> content
+    union all
+    select
+        *,
+        next_file_date as changed_on,
+        false as is_listed,
+        greatest({{ text_order('_dlt_load_id') }}, {{ text_order('next_load_id') }}) as told_by_load_id
+    from compared
+    where next_file_date is not null and (next_listing_date is null or next_listing_date <> next_file_date)
+
+),
+
 dated as (
 
     select
         *,
-        max(
-            case
-                when
-                    previous_listing_date is null
-                    or previous_listing_date <> previous_file_date
-                    or previous_content <> content
-                    then file_date
-            end
-        ) over (partition by sku) as changed_on
-    from compared
+        {{ business_midnight('changed_on') }} as changed_at,
+        lag(changed_on) over (partition by sku order by changed_on) is null as is_first,
+        lead(changed_on) over (partition by sku order by changed_on) as next_changed_on
+    from changes
 
 ),
 
@@ -101,22 +123,22 @@ cleaned as (
         {{ clean_text('dated.category') }} as category_as_written,
         category_spellings.category,
         cast({{ safe_integer(clean_text('dated.pack_size'), digits=9) }} as integer) as pack_size,
-        dated.next_file_date is null as is_listed,
+        dated.is_listed,
 
         -- measures
         {{ safe_decimal(clean_text('dated.unit_cost'), 12, 2) }} as unit_cost,
 
         -- times
         dated.changed_on,
-        dated.next_file_date as delisted_on,
-        {{ business_midnight('coalesce(dated.next_file_date, dated.changed_on)') }} as changed_at,
+        dated.changed_at,
+        case when dated.is_first then {{ beginning_of_time() }} else dated.changed_at end as valid_from,
+        coalesce({{ business_midnight('dated.next_changed_on') }}, {{ end_of_time() }}) as valid_to,
 
         -- lineage
-        dated._dlt_load_id
+        dated.told_by_load_id as _dlt_load_id
     from dated
     left join category_spellings
         on {{ lower_text(clean_text('dated.category')) }} = category_spellings.spelling
-    where dated.recency = 1
 
 )
 

@@ -1,22 +1,21 @@
 {#
-  The snapshot's current version of each member is what its relation says now, and no member had to be
-  marked deleted by dbt: deletions arrive as marked rows, so a key that is gone from staging altogether
-  means that raw, which is append-only, lost rows. Gives the members that differ.
+  The history's current version of each member is what was last told of it, so the run that should have noticed did. Gives the
+  members that differ. It fails when raw, which is append-only, lost rows; and when what makes versions of the log was changed
+  (a seed, a cleaning, the list of columns): then history wants `--full-refresh`.
 
-  with: the relation that the snapshot reads.   key: the natural key.   columns: those whose change makes a version.
+  told: the relation that the history reads.   key: the natural key.   columns: those that the history takes.
 #}
-{% test current_version_agrees(model, with, key, columns) %}
+{% test current_version_agrees(model, told, key, columns) %}
     select coalesce(said.{{ key }}, kept.{{ key }}) as {{ key }}
-    from (select * from {{ with }}) as said
+    from ({{ latest_version(told, key=key, changed_at='changed_at') }}) as said
     full outer join (
         select * from {{ model }}
-        where dbt_valid_to = {{ end_of_time() }}
+        where is_current
     ) as kept
         on said.{{ key }} = kept.{{ key }}
     where
         said.{{ key }} is null
         or kept.{{ key }} is null
-        or kept.dbt_is_deleted = 'True'
         {%- for column in columns %}
         or said.{{ column }} is distinct from kept.{{ column }}
         {%- endfor %}

@@ -1,0 +1,373 @@
+"""Compares what a source says now with what raw holds as the latest: does each value arrive as it was?
+
+Of a database's tables, ranges of their keys are compared. The source's server counts, sums (exactly: numbers travel as text),
+takes the least and the greatest, and hashes texts, by itself: not by the way on which the rows were read, which would make
+the same mistake twice. The same is asked of raw. Where any of it differs, the range's rows are compared one by one.
+
+What changed since the last read is no difference. So only rows are compared whose cursor is not later than the one that the
+last read came to; a row that differs in its cursor too, by no more than the look-back, committed late, and the next read takes
+it; and what is in quarantine is known not to be in raw. A table without a cursor can be compared only right after it was
+read. Keys are the source's: that raw has some which the source lost is what the landing looks for, see `ingestion.database`.
+
+APIs and files have no server that sums. They are read again, for one day or wholly, and landed nowhere: what would be landed is
+the difference. Of an API only what is older than the look-back is compared.
+"""
+
+import importlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ingestion.context import CHANGED_AT, DELETED_AT, Context, Options, key_text
+from ingestion.engines import Columns, Session
+from ingestion.errors import IngestError, explanation, redact
+from ingestion.exact import is_number, is_time
+from ingestion.settings import prepare_dlt, setting
+from ingestion.status import BEGINNING, known_sources, table_states
+from ingestion.warehouse import find_warehouse
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from ingestion.database import Column, Server, Table
+
+RANGE_ROWS = 1_000
+RANGES = 3  # that are compared of a table when not all are
+LARGE = 100_000  # rows: of a larger table a first key is found by a sample of its pages, as to count through them takes a while
+
+
+@dataclass
+class TableCheck:
+    """How the comparison of one table went: the rows that were compared, and what differs, in words."""
+
+    source: str
+    table: str
+    rows: int = 0
+    differences: list[str] = field(default_factory=list)
+    note: str = ""  # why it was not compared
+
+
+def checksum(sources: Iterable[str] | None = None, target: str | None = None, everything: bool = False, seed: int = 0) -> list[TableCheck]:
+    """Compares these sources (all when None) with raw: some ranges of each table, which `seed` chooses, or everything."""
+    names, random, prepared = known_sources(sources), Random(seed), find_warehouse(target)
+    prepare_dlt()
+    if not prepared.exists:
+        raise IngestError(f"There is no warehouse {prepared.address} yet.", "Load something first: ingest")
+    with prepared.connect(read_only=True) as session:
+        return [check for name in names for check in _source(name, session, everything, random)]
+
+
+def sample(context: Context) -> list[TableCheck]:
+    """Compares one range of each of a database's tables, right after they were loaded."""
+    tables = _tables(context.source)
+    wanted = [table for table in tables if table.name not in context.failures and context.has_rows(table.name)]
+    return list(_database(context, wanted, 1, Random(), just_read=True)) if wanted else []
+
+
+def _source(name: str, session: Session, everything: bool, random: Random) -> list[TableCheck]:
+    context = Context(name, session, Options(), table_states(session, name))
+    if not context.state:
+        return [TableCheck(name, "-", note="was never loaded")]
+    try:
+        if tables := _tables(name):
+            return list(_database(context, tables, 0 if everything else RANGES, random))
+        return list(_read_again(context, everything, random))
+    except Exception as error:
+        why = redact(explanation(session.explained(error) or error), context.secrets)
+        return [TableCheck(name, "-", differences=[f"it can't be compared: {why}"])]
+
+
+def _tables(source: str) -> Sequence["Table"]:
+    """The tables of a database, as its module declares them; none for a source of another kind."""
+    return getattr(importlib.import_module(f"ingestion.sources.{source}"), "TABLES", ())
+
+
+# Databases
+
+
+def _database(context: Context, tables: Sequence["Table"], ranges: int, random: Random, just_read: bool = False) -> Iterator[TableCheck]:
+    from ingestion import database
+
+    source = database.server(context.source)
+    context.secrets.add(source.parameters.get("password", ""))
+    state = table_states(context.session, context.source)
+    with database.connect(source) as connection:
+        connection.execute("set timezone = 'UTC'")
+        columns = database.columns_of(connection, context, source.schema, tables)
+        for table in tables:
+            cursor = state.get(table.name, {}).get("cursor")
+            check = TableCheck(context.source, table.name)
+            if not table.key or not (just_read or (table.cursor and cursor)):
+                check.note = "has no key" if not table.key else "has no cursor that tells what changed since the last read"
+            elif context.has_rows(table.name):
+                _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
+            yield check
+
+
+class _Table:
+    """One table of a database, and its raw table."""
+
+    def __init__(
+        self,
+        context: Context,
+        source: "Server",
+        connection: "psycopg.Connection",
+        table: "Table",
+        columns: list["Column"],
+        cursor: str | None,
+        check: TableCheck,
+    ) -> None:
+        self.context, self.source, self.connection, self.table, self.check = context, source, connection, table, check
+        raw = context.raw_types(table.name)
+        self.columns = [column for column in columns if column.raw_name in raw]
+        self.key = [column for column in columns if column.is_called(*table.key)]
+        self.cursor = next((column for column in columns if column.is_called(table.cursor)), None) if cursor else None
+        self.reached = cursor
+        self.work = context.session.work
+        self.name = f"{_quoted(source.schema)}.{_quoted(table.name)}"
+
+    def compare(self, ranges: int, random: Random) -> None:
+        """Compares so many ranges of the key that chance chooses, or all one after the other when 0."""
+        if ranges:
+            for _ in range(ranges):
+                self._compare_range(self._some_key(random), ">=")
+            return
+        last, sign = None, ">="
+        while last := self._compare_range(last, sign):
+            sign = ">"
+
+    def _some_key(self, random: Random) -> list[str] | None:
+        """A key of the source to begin at; None is the first."""
+        known = f"select reltuples::bigint from pg_class where oid = {_literal(self.name)}::regclass"
+        rows = self.connection.execute(known).fetchone()[0]
+        keys = ", ".join(f"{_quoted(column.name)}::text" for column in self.key)
+        if rows > LARGE:
+            share, number = min(100.0, 100 * 10_000 / rows), random.randrange(2**31)
+            chosen = f"select {keys} from {self.name} tablesample system ({share}) repeatable ({number}) limit 1"
+        else:
+            rows = self.connection.execute(f"select count(*) from {self.name}").fetchone()[0]
+            chosen = f"select {keys} from {self.name} offset {random.randrange(max(rows, 1))} limit 1"
+        found = self.connection.execute(chosen).fetchone()
+        return list(found) if found else None
+
+    def _compare_range(self, start: list[str] | None, sign: str) -> list[str] | None:
+        """Compares the range that begins at (or after) this key; gives its last key, None when there was none."""
+        picked = self._picked(start, sign)
+        keys = ", ".join(f"{_quoted(column.name)}::text" for column in self.key)
+        sums = [sql for column in self.columns for sql in _sums_at_source(column)]
+        by = ", ".join(_quoted(column.name) for column in self.key)
+        said = self.connection.execute(
+            f"select json_agg(json_build_array({keys}) order by {by})::text, count(*)::text, {', '.join(sums)} from {picked} as picked"
+        ).fetchone()
+        if said[0] is None:
+            return None
+        found = json.loads(said[0])
+        latest = self._latest(said[0])
+        sums = [sql for column in self.columns for sql in _sums_in_raw(column, self._type(column))]
+        held = self.work.execute(f"select cast(count(*) as varchar), {', '.join(sums)} from {latest} where {DELETED_AT} is null").fetchone()
+        self.check.rows += len(found)
+        if said[1:] != held:
+            self._compare_rows(picked, latest, found)
+        return found[-1]
+
+    def _picked(self, start: list[str] | None, sign: str) -> str:
+        """SQL of the source: the rows of a range that were there when it was last read."""
+        names = ", ".join(_quoted(column.name) for column in self.key)
+        conditions = []
+        if start is not None:
+            values = ", ".join(f"{_literal(value)}::{column.declared}" for value, column in zip(start, self.key, strict=True))
+            conditions.append(f"({names}) {sign} ({values})")
+        if self.cursor:
+            conditions.append(f"{_quoted(self.cursor.name)} <= {_literal(self.reached)}::{self.cursor.declared}")
+        where = f"where {' and '.join(conditions)} " if conditions else ""
+        return f"(select * from {self.name} {where}order by {names} limit {RANGE_ROWS})"
+
+    def _type(self, column: "Column") -> str:
+        return self.context.raw_types(self.table.name)[column.raw_name]
+
+    def _latest(self, keys: str) -> str:
+        """A relation of `work`: what raw holds as the latest of these keys, which are given as JSON."""
+        types = {column.raw_name: self._type(column) for column in self.columns}
+        named = ", ".join(f"cast(key[{place}] as {types[c.raw_name]}) as {_quoted(c.raw_name)}" for place, c in enumerate(self.key, 1))
+        self.work.execute(
+            f"create or replace temp table checked_keys as select {named} from "
+            f"(select unnest(from_json({_literal(keys)}, '[[\"varchar\"]]')) as key) as keys"
+        )
+        latest = self.context.latest_rows(self.table.name, types, [column.raw_name for column in self.key], "temp.checked_keys")
+        self.work.execute(f"create or replace temp table checked_rows as select * from {latest} as latest")
+        return "temp.checked_rows"
+
+    def _compare_rows(self, picked: str, latest: str, keys: list[list[str]]) -> None:
+        """Says what differs in the rows of a range, but for what is known to."""
+        import pyarrow
+
+        texts = ", ".join(f"({column.text})::text" for column in self.columns)
+        rows = self.connection.execute(f"select {texts} from {picked} as picked").fetchall()
+        schema = pyarrow.schema([(column.name, pyarrow.string()) for column in self.columns])
+        self.work.register("said", pyarrow.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema))
+        try:
+            values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in self.columns)
+            self.work.execute(f"create or replace temp table said_rows as select {values} from said")
+        finally:
+            self.work.unregister("said")
+        pairs = " and ".join(f"source.{_quoted(c.raw_name)} = raw.{_quoted(c.raw_name)}" for c in self.key)
+        key = ", ".join(f"cast(source.{_quoted(c.raw_name)} as varchar)" for c in self.key)
+        joined = f"temp.said_rows as source left join (select * from {latest} where {DELETED_AT} is null) as raw on {pairs}"
+        excused = {key for table, key in self.context.open_quarantine("table_name", "row_key") if table == self.table.name}
+        for column in (None, *self.columns):
+            name = _quoted(column.raw_name) if column else ""
+            absent = f"raw.{_quoted(self.key[0].raw_name)} is null"
+            condition = f"not ({absent}) and source.{name} is distinct from raw.{name}" if column else absent
+            shown = f"cast(source.{name} as varchar), cast(raw.{name} as varchar)" if column else "null, null"
+            order = ", ".join(f"source.{_quoted(c.raw_name)}" for c in self.key)
+            found = self.work.execute(
+                f"select [{key}], {shown} from {joined} where {condition} and not ({self._is_late}) order by {order}"
+            ).fetchall()
+            found = [row for row in found if key_text(row[0]) not in excused]
+            if found:
+                self.check.differences.append(self._told(column, found, keys))
+
+    @property
+    def _is_late(self) -> str:
+        """SQL: whether a row differs because it committed after the last read, with a cursor that the next one looks back to."""
+        if not self.cursor or not is_time(self._type(self.cursor)):
+            return "false"
+        name = _quoted(self.cursor.raw_name)
+        since = f"cast({_literal(self.reached)} as {self._type(self.cursor)}) - interval {self.source.lookback_hours * 3600:.0f} seconds"
+        return f"source.{name} is distinct from raw.{name} and source.{name} > {since}"
+
+    def _told(self, column: "Column | None", found: list[tuple], keys: list[list[str]]) -> str:
+        names = ", ".join(column.raw_name for column in self.key)
+        first, at_source, in_raw = found[0]
+        where = f"{self.table.name}, {names} {', '.join(keys[0])} to {', '.join(keys[-1])}"
+        count = f"{len(found)} of {len(keys)} rows"
+        if column is None:
+            return f"{where}: {count} not in raw, the first {', '.join(first)}"
+        told = f"{where}: {column.raw_name} differs in {count}; {names} {', '.join(first)}: source {at_source}, raw {in_raw}"
+        if not is_number(self._type(column)) or self._type(column) == "DOUBLE":
+            return told
+        name = _quoted(column.raw_name)
+        sums = [
+            self.work.execute(f"select cast(sum({name}) as varchar) from {relation}").fetchone()[0]
+            for relation in ("temp.said_rows", f"(select * from temp.checked_rows where {DELETED_AT} is null)")
+        ]
+        return f"{told}; the range's sums: source {sums[0]}, raw {sums[1]}"
+
+
+def _sums_at_source(column: "Column") -> list[str]:
+    """SQL of the source's server: what is compared of a column, as texts."""
+    name = _quoted(column.name)
+    if _is_summed(column):
+        return [f"count({name})::text", *(f"{function}({name})::text" for function in ("sum", "min", "max"))]
+    ends = [f"{function}({name})::text" for function in ("min", "max")] if is_time(column.own_type) else []
+    return [f"count({name})::text", *ends, f"sum(('x' || left(md5(({column.text})::text), 15))::bit(60)::bigint)::text"]
+
+
+def _sums_in_raw(column: "Column", kind: str) -> list[str]:
+    """SQL of DuckDB: the same of the column in raw. Where times or doubles are written in another way than by the source,
+    they differ here, and it is for the rows to tell."""
+    name = _quoted(column.raw_name)
+    if _is_summed(column):
+        # A number that became a text in raw is compared by its rows.
+        summed = "sum" if is_number(kind) else "min"
+        return [f"cast({function}({name}) as varchar)" for function in ("count", summed, "min", "max")]
+    ends = [f"cast({function}({name}) as varchar)" for function in ("min", "max")] if is_time(column.own_type) else []
+    text = f"cast({name} as varchar)"
+    return [f"cast(count({name}) as varchar)", *ends, f"cast(sum(cast('0x' || left(md5({text}), 15) as hugeint)) as varchar)"]
+
+
+def _is_summed(column: "Column") -> bool:
+    return is_number(column.own_type) and column.own_type != "DOUBLE"
+
+
+# APIs and files
+
+
+def _read_again(context: Context, everything: bool, random: Random) -> Iterator[TableCheck]:
+    """Reads one day of the source again, or everything, and compares it with raw."""
+    module = importlib.import_module(f"ingestion.sources.{context.source}")
+    context.options = Options(full=True) if everything else _some_day(context, random)
+    for resource in module.source(context):
+        check = TableCheck(context.source, resource.name)
+        for rows in resource:
+            columns = {name: kind for name, kind in context.raw_types(resource.name).items() if name in rows.column_names}
+            if "file_name" in columns:
+                _compare_file(context, check, rows, columns)
+            else:
+                _compare_records(context, check, rows)
+        if why := context.failures.get(resource.name):
+            check.differences.append(f"{resource.name} can't be compared: {why}")
+        yield check
+
+
+def _some_day(context: Context, random: Random) -> Options:
+    """A day of those that raw has rows of."""
+    session, days = context.session, []
+    for table in context.state:
+        name = next((name for name in ("file_date", "updated_at") if name in context.raw_types(table)), None)
+        if name:
+            found = session.rows(
+                f"select distinct cast({name} as date) from {context.complete_rows(table)} as known where {name} is not null"
+            )
+            days += [day for (day,) in found]
+    if not days:
+        return Options(full=True)
+    start = datetime.combine(random.choice(sorted(days)), time(), UTC)
+    return Options(start, start + timedelta(days=1))
+
+
+def _compare_file(context: Context, check: TableCheck, rows: Any, columns: Columns) -> None:
+    """Compares the lines of a file with those that its last load has brought."""
+    session, work = context.session, context.session.work
+    name = rows["file_name"][0].as_py() if rows.num_rows else None
+    if name is None or rows.num_rows == 0:
+        return
+    loads = f"select max(_dlt_load_id) from {context.complete_rows(check.table)} as loads where file_name = {session.literal(name)}"
+    raw = f"{context.complete_rows(check.table)} as known where file_name = {session.literal(name)} and _dlt_load_id = ({loads})"
+    held = {row[0]: row[1:] for row in session.rows(f"select line_number, {', '.join(map(session.quoted, columns))} from {raw}")}
+    check.rows += rows.num_rows
+    said = rows.select(list(columns)).to_pylist()
+    del work
+    if len(held) != len(said):
+        check.differences.append(f"{name}: {len(said)} lines at the source, {len(held)} in raw")
+    for place, column in enumerate(columns):
+        wrong = [
+            (row["line_number"], row[column], held[row["line_number"]][place])
+            for row in said
+            if row["line_number"] in held and held[row["line_number"]][place] != row[column]
+        ]
+        if wrong:
+            line, at_source, in_raw = wrong[0]
+            check.differences.append(
+                f"{name}: {column} differs in {len(wrong)} of {len(said)} lines; line {line}: source {at_source}, raw {in_raw}"
+            )
+
+
+def _compare_records(context: Context, check: TableCheck, rows: Any) -> None:
+    """What a second reading would land is what differs; but for what may be newer than the last one."""
+    lookback = timedelta(hours=float(setting(f"sources.{context.source}.lookback_hours", 48)))
+    cursor = context.state.get(check.table, {}).get("cursor")
+    settled = datetime.fromisoformat(cursor) - lookback if cursor else None
+    for row in rows.to_pylist():
+        changed_at = row.get(CHANGED_AT) or BEGINNING
+        if settled and changed_at > settled:
+            continue
+        held = "nothing"
+        if row.get("id") is not None:
+            found = context.session.rows(
+                f"select record from {context.complete_rows(check.table)} as known where id = {context.session.literal(row['id'])} "
+                f"order by {CHANGED_AT} desc, _dlt_load_id desc limit 1"
+            )
+            held = found[0][0] if found else held
+        check.differences.append(f"{check.table} {row.get('id', '')}: source {row.get('record', row)}, raw {held}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

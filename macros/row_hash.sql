@@ -1,0 +1,21 @@
+{#
+  A number of 64 bits from all values of a row, to compare tables by the sums of it. It is hashed twice: both engines make the
+  hash of a row from those of its columns in a way that leaves the sum as it was when two rows swap a value.
+
+  row: alias of the relation.
+#}
+{% macro row_hash(row) -%}
+    {{ adapter.dispatch('row_hash')(row) }}
+{%- endmacro %}
+
+{% macro default__row_hash(row) -%}
+    hash(hash({{ row }}))
+{%- endmacro %}
+
+{% macro postgres__row_hash(row) -%}
+    hashint8extended(hash_record_extended({{ row }}, 0), 0)
+{%- endmacro %}
+
+{% macro bigquery__row_hash(row) -%}
+    cast(farm_fingerprint(to_json_string({{ row }})) as bignumeric)
+{%- endmacro %}

@@ -1,0 +1,33 @@
+{#
+  The latest read of this raw table was complete: gives the read, and its reason, when the source no longer fulfils the table's
+  contract or could not be reached. `dbt build` then skips all that is made of the table, and readers keep what was published.
+  A table whose reads were never recorded passes.
+
+  `reads` is named without `source`, as a test that depends on two tables would no longer hold up the models of each.
+#}
+{% test last_read_is_complete(model) %}
+    {%- set reads = adapter.get_relation(model.database, model.schema, 'reads') if execute -%}
+    {%- if reads -%}
+        select
+            outcome,
+            read_at,
+            {{ text_literal(model.schema ~ '.' ~ model.identifier ~ ': ') }} || coalesce(reason, outcome) as reason
+        from (
+            select
+                *,
+                row_number() over (order by read_id desc) as recency
+            from {{ reads }}
+            where
+                table_name = '{{ model.identifier }}'
+                and (
+                    _dlt_load_id = ''
+                    or _dlt_load_id in (select load_id from {{ reads.incorporate(path={'identifier': '_dlt_loads'}) }} where status = 0)
+                )
+        ) as counted
+        where
+            recency = 1
+            and outcome <> 'complete'
+    {%- else -%}
+        {{ no_rows() }}
+    {%- endif -%}
+{% endtest %}

@@ -1,0 +1,129 @@
+"""Machines that die: the whole pipeline is killed at many places, runs again, and ends as if nothing had been.
+
+Two warehouses read the same company. One runs undisturbed; in the other each day's run is killed again and again, each time at
+another place, until it is let through. The places are drawn from a seed, out of those that the undisturbed run came to.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from conftest import PROJECT, Works
+from engines.servers import ENGINES
+
+SEED, SCALE, FIRST_DAYS, ROUNDS = 4, 0.02, 20, 4
+# Where each round's runs die, in this order: what comes later must still have work to do.
+STAGES = (
+    ("extract",),
+    ("normalise",),
+    ("load",),
+    ("complete", "after the load"),
+    ("between",),
+    ("snap_customer", "snap_product", "snap_store"),
+    ("fact_sales", "fact_payment"),
+    ("dim_customer", "dim_product", "daily_revenue", "payment_reconciliation"),
+    ("publish",),
+)
+SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
+CLOCKS = {"publications"}  # tables that say when something ran
+
+
+class Pipeline(Works):
+    """`ingest` and `dbt build`, in a process of their own that can be killed."""
+
+    def run(self, *doom: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "tests/victim.py", self.folder / "places.json", *doom],
+            env={**os.environ, **self.environment, "PYTHONPATH": str(PROJECT)}, cwd=PROJECT, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+
+    def finish(self) -> dict[str, int]:
+        """A run that nobody disturbs; gives how often it came to each place."""
+        done = self.run()
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return json.loads((self.folder / "places.json").read_text())
+
+    def everything(self) -> dict[str, list[tuple]]:
+        """All rows of all layers, without what tells one load from another."""
+        found = {}
+        for (schema, name), columns in self.engine.catalogue().items():
+            if schema not in SCHEMAS or name.startswith("_dlt") or name in {"reads", "quarantine", *CLOCKS}:
+                continue
+            names = ", ".join(column.name for column in columns if "load_id" not in column.name)
+            rows = f"{schema}.{name}"
+            if schema.startswith("raw_"):
+                rows += f" where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"
+            found[f"{schema}.{name}"] = sorted(self.query(f"select {names} from {rows}"), key=repr)
+        return found
+
+
+@pytest.fixture(scope="module", params=["dev", "postgres"])
+def pipelines(request: pytest.FixtureRequest, make_works, tmp_path_factory) -> Iterator[tuple[Pipeline, Pipeline]]:
+    """The undisturbed one and the one that will be killed."""
+    systems = make_works(days=FIRST_DAYS, scale=SCALE).systems
+    folders = tmp_path_factory.mktemp("undisturbed"), tmp_path_factory.mktemp("killed")
+    with ENGINES[request.param](folders[0]) as first, ENGINES[request.param](folders[1]) as second:
+        yield Pipeline(folders[0], systems, first), Pipeline(folders[1], systems, second)
+
+
+def test_killed_anywhere_it_ends_as_if_nothing_had_been(pipelines: tuple[Pipeline, Pipeline]):
+    undisturbed, killed = pipelines
+    chance, died_at = random.Random(SEED), set()
+    for number in range(ROUNDS):
+        if number:
+            undisturbed.systems.live(1)
+        places = undisturbed.finish()
+        for stage in STAGES:
+            place = chance.choice(stage)
+            at = str(chance.randint(1, places[place]))
+            done = killed.run(place, at)
+            assert done.returncode == -signal.SIGKILL, f"{place} {at}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+            died_at.add((number, place, at))
+        killed.finish()
+        expected, found = undisturbed.everything(), killed.everything()
+        assert found.keys() == expected.keys()
+        assert [table for table in expected if found[table] != expected[table]] == [], f"after {sorted(died_at)}"
+    assert len(died_at) >= 25
+
+
+# Writes beyond so many bytes of a file fail, as they do on a disk that is full.
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+from ingestion.cli import main
+sys.exit(main(["run"]))
+"""
+
+
+def test_a_full_disk_is_named_and_loses_nothing(make_works):
+    works = make_works(days=FIRST_DAYS, scale=SCALE)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1
+    assert "Could not write file" in done.stderr and "Traceback" not in done.stderr
+    works.ingest()
+    listed = sum(len(file.read_text().splitlines()) - 1 for file in works.systems.supplier_folder.glob("*.csv"))
+    [(landed,)] = works.query(
+        "select count(*) from raw_supplier.catalogue where _dlt_load_id in (select load_id from raw_supplier._dlt_loads where status = 0)"
+    )
+    assert landed == listed
+
+
+def test_a_warehouse_that_takes_no_writes_is_named_and_loses_nothing(make_works):
+    works = make_works(days=2, scale=SCALE, target="postgres")
+    works.execute("alter database warehouse set default_transaction_read_only = on")
+    done = subprocess.run(
+        [sys.executable, "-m", "ingestion.cli", "run"],
+        env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "read-only" in done.stderr and "Traceback" not in done.stderr
+    works.execute("begin read write; alter database warehouse set default_transaction_read_only = off; commit")
+    assert works.ingest()["calendar.holidays"] > 0
