@@ -142,10 +142,10 @@ def outcome(built: Any) -> str:
             skipped += 1
         elif kind:
             failed.append(f"\n  {result.status} {result.node.name}: {result.message}")
-    text = "Built and passed: " + ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in passed.items())
+    text = "Built and passed: " + ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in sorted(passed.items()))
     if not failed and not skipped:
         return f"{text}; nothing failed"
-    return f"{text}\nFAILED: {len(failed)}{''.join(failed)}\n{skipped} more were skipped, as they stand on these."
+    return f"{text}\nFAILED: {len(failed)}{''.join(sorted(failed))}\n{skipped} more were skipped, as they stand on these."
 
 
 def _revenue(session: Session, tables: dict[str, str]) -> None:

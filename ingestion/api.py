@@ -227,7 +227,9 @@ class _Reader:
         table, seen = self.endpoint.table, self.seen
         if known and (new := sorted(seen.names - known)):
             self.context.notes.append(f"{table}: new in the records: {', '.join(new)}")
-        if seen.records >= FEW and (gone := sorted(known - seen.names)):
+        mapped = tuple(f"{name}." for name in self.endpoint.renamed)
+        gone = sorted(name for name in known - seen.names if not f"{name}.".startswith(mapped))
+        if seen.records >= FEW and gone:
             self.context.notes.append(f"{table}: in none of the {seen.records} records any more: {', '.join(gone)}")
             known -= set(gone)
         self.remember["fields"] = sorted(known | seen.names)

@@ -6,11 +6,13 @@ the same mistake twice. The same is asked of raw. Where any of it differs, the r
 
 What changed since the last read is no difference. So only rows are compared whose cursor is not later than the one that the
 last read came to; a row that differs in its cursor too, by no more than the look-back, committed late, and the next read takes
-it; and what is in quarantine is known not to be in raw. A table without a cursor can be compared only right after it was
-read. Keys are the source's: that raw has some which the source lost is what the landing looks for, see `ingestion.database`.
+it; and what is in quarantine is known not to be in raw. Of a table without a cursor nobody can tell, and it is not compared.
+Keys are the source's: that raw has some which the source lost is what the landing looks for, see `ingestion.database`.
 
 APIs and files have no server that sums. They are read again, for one day or wholly, and landed nowhere: what would be landed is
 the difference. Of an API only what is older than the look-back is compared.
+
+Numbers and times are shown as they are, texts by length and MD5: they can be personal, and this goes into logs.
 """
 
 import importlib
@@ -18,6 +20,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from hashlib import md5
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -45,26 +48,25 @@ class TableCheck:
 
     source: str
     table: str
-    rows: int = 0
+    rows: int = 0  # not known of an API's: raw is only asked for those that differ
     differences: list[str] = field(default_factory=list)
-    note: str = ""  # why it was not compared
+    note: str = ""  # what was compared, or why nothing was
 
 
 def checksum(sources: Iterable[str] | None = None, target: str | None = None, everything: bool = False, seed: int = 0) -> list[TableCheck]:
     """Compares these sources (all when None) with raw: some ranges of each table, which `seed` chooses, or everything."""
-    names, random, prepared = known_sources(sources), Random(seed), find_warehouse(target)
+    names, random, warehouse = known_sources(sources), Random(seed), find_warehouse(target)
     prepare_dlt()
-    if not prepared.exists:
-        raise IngestError(f"There is no warehouse {prepared.address} yet.", "Load something first: ingest")
-    with prepared.connect(read_only=True) as session:
+    if not warehouse.exists:
+        raise IngestError(f"There is no warehouse {warehouse.address} yet.", "Load something first: ingest")
+    with warehouse.connect(read_only=True) as session:
         return [check for name in names for check in _source(name, session, everything, random)]
 
 
 def sample(context: Context) -> list[TableCheck]:
     """Compares one range of each of a database's tables, right after they were loaded."""
-    tables = _tables(context.source)
-    wanted = [table for table in tables if table.name not in context.failures and context.has_rows(table.name)]
-    return list(_database(context, wanted, 1, Random(), just_read=True)) if wanted else []
+    tables = [table for table in _tables(context.source) if table.name not in context.failures]
+    return list(_database(context, tables, 1, Random())) if tables else []
 
 
 def _source(name: str, session: Session, everything: bool, random: Random) -> list[TableCheck]:
@@ -88,7 +90,7 @@ def _tables(source: str) -> Sequence["Table"]:
 # Databases
 
 
-def _database(context: Context, tables: Sequence["Table"], ranges: int, random: Random, just_read: bool = False) -> Iterator[TableCheck]:
+def _database(context: Context, tables: Sequence["Table"], ranges: int, random: Random) -> Iterator[TableCheck]:
     from ingestion import database
 
     source = database.server(context.source)
@@ -100,9 +102,9 @@ def _database(context: Context, tables: Sequence["Table"], ranges: int, random: 
         for table in tables:
             cursor = state.get(table.name, {}).get("cursor")
             check = TableCheck(context.source, table.name)
-            if not table.key or not (just_read or (table.cursor and cursor)):
-                check.note = "has no key" if not table.key else "has no cursor that tells what changed since the last read"
-            elif context.has_rows(table.name):
+            if not table.cursor:
+                check.note = "has no cursor that tells what changed since the last read"
+            elif cursor:
                 _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
             yield check
 
@@ -117,40 +119,39 @@ class _Table:
         connection: "psycopg.Connection",
         table: "Table",
         columns: list["Column"],
-        cursor: str | None,
+        reached: str,
         check: TableCheck,
     ) -> None:
         self.context, self.source, self.connection, self.table, self.check = context, source, connection, table, check
         raw = context.raw_types(table.name)
         self.columns = [column for column in columns if column.raw_name in raw]
         self.key = [column for column in columns if column.is_called(*table.key)]
-        self.cursor = next((column for column in columns if column.is_called(table.cursor)), None) if cursor else None
-        self.reached = cursor
+        self.cursor, self.reached = next(column for column in columns if column.is_called(table.cursor)), reached
         self.work = context.session.work
         self.name = f"{_quoted(source.schema)}.{_quoted(table.name)}"
 
     def compare(self, ranges: int, random: Random) -> None:
-        """Compares so many ranges of the key that chance chooses, or all one after the other when 0."""
-        if ranges:
-            for _ in range(ranges):
-                self._compare_range(self._some_key(random), ">=")
+        """Compares so many ranges of the key that chance chooses; all, one after the other, when they are no more, or for 0."""
+        known = f"select reltuples::bigint from pg_class where oid = {_literal(self.name)}::regclass"
+        rows = self.connection.execute(known).fetchone()[0]
+        if rows <= LARGE:  # the server's estimate; -1 when it has none
+            rows = self.connection.execute(f"select count(*) from {self.name}").fetchone()[0]
+        if ranges and rows > ranges * RANGE_ROWS:
+            for start in random.sample(range(0, rows, RANGE_ROWS), ranges):
+                self._compare_range(self._key_at(start, rows, random), ">=")
             return
         last, sign = None, ">="
         while last := self._compare_range(last, sign):
             sign = ">"
 
-    def _some_key(self, random: Random) -> list[str] | None:
-        """A key of the source to begin at; None is the first."""
-        known = f"select reltuples::bigint from pg_class where oid = {_literal(self.name)}::regclass"
-        rows = self.connection.execute(known).fetchone()[0]
-        keys = ", ".join(f"{_quoted(column.name)}::text" for column in self.key)
+    def _key_at(self, place: int, rows: int, random: Random) -> list[str] | None:
+        """The key of the row at this place; of a large table some key, as the way to a place would be long."""
+        keys = ", ".join(f"source.{_quoted(column.name)}::text" for column in self.key)
+        # Of the source, as else PostgreSQL would sort the texts.
+        chosen = f"{self.name} as source order by {', '.join(f'source.{_quoted(column.name)}' for column in self.key)} offset {place}"
         if rows > LARGE:
-            share, number = min(100.0, 100 * 10_000 / rows), random.randrange(2**31)
-            chosen = f"select {keys} from {self.name} tablesample system ({share}) repeatable ({number}) limit 1"
-        else:
-            rows = self.connection.execute(f"select count(*) from {self.name}").fetchone()[0]
-            chosen = f"select {keys} from {self.name} offset {random.randrange(max(rows, 1))} limit 1"
-        found = self.connection.execute(chosen).fetchone()
+            chosen = f"{self.name} as source tablesample system ({min(100, 1_000_000 / rows)}) repeatable ({random.randrange(2**31)})"
+        found = self.connection.execute(f"select {keys} from {chosen} limit 1").fetchone()
         return list(found) if found else None
 
     def _compare_range(self, start: list[str] | None, sign: str) -> list[str] | None:
@@ -176,14 +177,11 @@ class _Table:
     def _picked(self, start: list[str] | None, sign: str) -> str:
         """SQL of the source: the rows of a range that were there when it was last read."""
         names = ", ".join(_quoted(column.name) for column in self.key)
-        conditions = []
+        conditions = [f"{_quoted(self.cursor.name)} <= {_literal(self.reached)}::{self.cursor.declared}"]
         if start is not None:
             values = ", ".join(f"{_literal(value)}::{column.declared}" for value, column in zip(start, self.key, strict=True))
             conditions.append(f"({names}) {sign} ({values})")
-        if self.cursor:
-            conditions.append(f"{_quoted(self.cursor.name)} <= {_literal(self.reached)}::{self.cursor.declared}")
-        where = f"where {' and '.join(conditions)} " if conditions else ""
-        return f"(select * from {self.name} {where}order by {names} limit {RANGE_ROWS})"
+        return f"(select * from {self.name} where {' and '.join(conditions)} order by {names} limit {RANGE_ROWS})"
 
     def _type(self, column: "Column") -> str:
         return self.context.raw_types(self.table.name)[column.raw_name]
@@ -233,7 +231,7 @@ class _Table:
     @property
     def _is_late(self) -> str:
         """SQL: whether a row differs because it committed after the last read, with a cursor that the next one looks back to."""
-        if not self.cursor or not is_time(self._type(self.cursor)):
+        if not is_time(self._type(self.cursor)):
             return "false"
         name = _quoted(self.cursor.raw_name)
         since = f"cast({_literal(self.reached)} as {self._type(self.cursor)}) - interval {self.source.lookback_hours * 3600:.0f} seconds"
@@ -242,12 +240,14 @@ class _Table:
     def _told(self, column: "Column | None", found: list[tuple], keys: list[list[str]]) -> str:
         names = ", ".join(column.raw_name for column in self.key)
         first, at_source, in_raw = found[0]
-        where = f"{self.table.name}, {names} {', '.join(keys[0])} to {', '.join(keys[-1])}"
+        where = f"{names} {', '.join(keys[0])} to {', '.join(keys[-1])}"
         count = f"{len(found)} of {len(keys)} rows"
         if column is None:
             return f"{where}: {count} not in raw, the first {', '.join(first)}"
+        kind = self._type(column)
+        at_source, in_raw = (value if is_number(kind) or is_time(kind) else _hidden(value) for value in (at_source, in_raw))
         told = f"{where}: {column.raw_name} differs in {count}; {names} {', '.join(first)}: source {at_source}, raw {in_raw}"
-        if not is_number(self._type(column)) or self._type(column) == "DOUBLE":
+        if not is_number(kind) or kind == "DOUBLE":
             return told
         name = _quoted(column.raw_name)
         sums = [
@@ -276,7 +276,7 @@ def _sums_in_raw(column: "Column", kind: str) -> list[str]:
         return [f"cast({function}({name}) as varchar)" for function in ("count", summed, "min", "max")]
     ends = [f"cast({function}({name}) as varchar)" for function in ("min", "max")] if is_time(column.own_type) else []
     text = f"cast({name} as varchar)"
-    return [f"cast(count({name}) as varchar)", *ends, f"cast(sum(cast('0x' || left(md5({text}), 15) as hugeint)) as varchar)"]
+    return [f"cast(count({name}) as varchar)", *ends, f"cast(sum(cast('0x' || left(md5({text}), 15) as bigint)) as varchar)"]
 
 
 def _is_summed(column: "Column") -> bool:
@@ -291,7 +291,8 @@ def _read_again(context: Context, everything: bool, random: Random) -> Iterator[
     module = importlib.import_module(f"ingestion.sources.{context.source}")
     context.options = Options(full=True) if everything else _some_day(context, random)
     for resource in module.source(context):
-        check = TableCheck(context.source, resource.name)
+        day = context.options.since
+        check = TableCheck(context.source, resource.name, note=f"{day:%Y-%m-%d} read again" if day else "all read again")
         for rows in resource:
             columns = {name: kind for name, kind in context.raw_types(resource.name).items() if name in rows.column_names}
             if "file_name" in columns:
@@ -299,7 +300,7 @@ def _read_again(context: Context, everything: bool, random: Random) -> Iterator[
             else:
                 _compare_records(context, check, rows)
         if why := context.failures.get(resource.name):
-            check.differences.append(f"{resource.name} can't be compared: {why}")
+            check.differences.append(f"it can't be compared: {why}")
         yield check
 
 
@@ -321,28 +322,29 @@ def _some_day(context: Context, random: Random) -> Options:
 
 def _compare_file(context: Context, check: TableCheck, rows: Any, columns: Columns) -> None:
     """Compares the lines of a file with those that its last load has brought."""
-    session, work = context.session, context.session.work
-    name = rows["file_name"][0].as_py() if rows.num_rows else None
-    if name is None or rows.num_rows == 0:
+    if not rows.num_rows:
         return
-    loads = f"select max(_dlt_load_id) from {context.complete_rows(check.table)} as loads where file_name = {session.literal(name)}"
-    raw = f"{context.complete_rows(check.table)} as known where file_name = {session.literal(name)} and _dlt_load_id = ({loads})"
-    held = {row[0]: row[1:] for row in session.rows(f"select line_number, {', '.join(map(session.quoted, columns))} from {raw}")}
-    check.rows += rows.num_rows
-    said = rows.select(list(columns)).to_pylist()
-    del work
-    if len(held) != len(said):
-        check.differences.append(f"{name}: {len(said)} lines at the source, {len(held)} in raw")
-    for place, column in enumerate(columns):
-        wrong = [
-            (row["line_number"], row[column], held[row["line_number"]][place])
-            for row in said
-            if row["line_number"] in held and held[row["line_number"]][place] != row[column]
-        ]
-        if wrong:
-            line, at_source, in_raw = wrong[0]
+    session, raw, said = context.session, context.complete_rows(check.table), rows.select(list(columns)).to_pylist()
+    name = said[0]["file_name"]
+    is_file = f"file_name = {session.literal(name)}"
+    names = ", ".join(map(session.quoted, columns))
+    lines = session.rows(
+        f"select {names} from {raw} as known where {is_file} "
+        f"and _dlt_load_id = (select max(_dlt_load_id) from {raw} as loads where {is_file})"
+    )
+    held = {line["line_number"]: line for line in (dict(zip(columns, values, strict=True)) for values in lines)}
+    check.rows += len(said)
+    if missing := [line["line_number"] for line in said if line["line_number"] not in held]:
+        check.differences.append(f"{name}: {len(missing)} of {len(said)} lines not in raw, the first {missing[0]}")
+    if len(lines) > len(said) - len(missing):
+        check.differences.append(f"{name}: {len(said)} lines at the source, {len(lines)} in raw")
+    both = [(line, held[line["line_number"]]) for line in said if line["line_number"] in held]
+    for column in columns:
+        if wrong := [(line, other) for line, other in both if line[column] != other[column]]:
+            line, other = wrong[0]
             check.differences.append(
-                f"{name}: {column} differs in {len(wrong)} of {len(said)} lines; line {line}: source {at_source}, raw {in_raw}"
+                f"{name}: {column} differs in {len(wrong)} of {len(said)} lines; "
+                f"line {line['line_number']}: source {_hidden(line[column])}, raw {_hidden(other[column])}"
             )
 
 
@@ -355,14 +357,32 @@ def _compare_records(context: Context, check: TableCheck, rows: Any) -> None:
         changed_at = row.get(CHANGED_AT) or BEGINNING
         if settled and changed_at > settled:
             continue
-        held = "nothing"
+        held = None
         if row.get("id") is not None:
             found = context.session.rows(
                 f"select record from {context.complete_rows(check.table)} as known where id = {context.session.literal(row['id'])} "
                 f"order by {CHANGED_AT} desc, _dlt_load_id desc limit 1"
             )
-            held = found[0][0] if found else held
-        check.differences.append(f"{check.table} {row.get('id', '')}: source {row.get('record', row)}, raw {held}")
+            held = found[0][0] if found else None
+        if held is None:
+            check.differences.append(f"{row.get('id') or 'a record'} is not in raw")
+            continue
+        at_source, in_raw = _fields(json.loads(row["record"])), _fields(json.loads(held))
+        wrong = sorted(name for name in {*at_source, *in_raw} if at_source.get(name) != in_raw.get(name)) or ["record"]
+        values = f"source {_hidden(at_source.get(wrong[0]))}, raw {_hidden(in_raw.get(wrong[0]))}"
+        check.differences.append(f"{row['id']}: {', '.join(wrong)} differs; {wrong[0]}: {values}")
+
+
+def _fields(record: Any, name: str = "") -> dict[str, str]:
+    """The values of a JSON record as texts, by path: `amount.value`."""
+    if not isinstance(record, dict | list):
+        return {name: json.dumps(record)}
+    items = record.items() if isinstance(record, dict) else enumerate(record)
+    return {path: text for key, value in items for path, text in _fields(value, f"{name}.{key}".lstrip(".")).items()}
+
+
+def _hidden(text: str | None) -> str:
+    return "null" if text is None else f"text of length {len(text)}, MD5 {md5(text.encode(), usedforsecurity=False).hexdigest()[:8]}"
 
 
 def _quoted(name: str) -> str:

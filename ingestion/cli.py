@@ -93,6 +93,15 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     what = seam.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", action="store_true", help="add the tables and columns that the files do not name")
     what.add_argument("--check", action="store_true", help="change nothing; exit code 1 when they differ")
+    checksum = commands.add_parser(
+        "checksum", help="compare raw with the sources",
+        description="Compare what the sources say now with what raw holds: counts, sums, least and greatest values and hashes of some "
+        "ranges of each database table; an API's records and the files of some day. Exit code 1 when something differs.",
+    )  # fmt: skip
+    checksum.set_defaults(command=_checksum)
+    checksum.add_argument("sources", nargs="*", metavar="SOURCE", help=f"{names}; all when none is named")
+    checksum.add_argument("--all", dest="everything", action="store_true", help="compare everything")
+    checksum.add_argument("--seed", type=int, metavar="NUMBER", help="choose the ranges as the run did that told this number")
     replay = commands.add_parser(
         "replay", help="put quarantined rows through again",
         description="Put quarantined rows through today's contract again: what fits is landed. Nothing is doubled.",
@@ -106,7 +115,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
     copy.add_argument("--from", dest="source", required=True, metavar="TARGET", help="target of the dbt profile that has them")
     copy.add_argument("--to", dest="target", required=True, metavar="TARGET", help="target that has none yet")
     copy.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
-    for command in (run, status, backfill, seam, replay):
+    for command in (run, status, backfill, seam, checksum, replay):
         command.add_argument("--target", help="target of the dbt profile (default: DBT_TARGET, else the profile's)")
         command.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
     parser.epilog = f"{EPILOG}\n{run.format_help()}"
@@ -232,6 +241,26 @@ def _sources(options: argparse.Namespace) -> int:
     return 1 if found.errors else 0
 
 
+def _checksum(options: argparse.Namespace) -> int:
+    from random import randrange
+
+    from ingestion.checksum import checksum
+
+    seed = randrange(2**31) if options.seed is None else options.seed
+    checks = checksum(options.sources or None, options.target, options.everything, seed)
+    rows = [(c.source, c.table, _number(c.rows), _number(len(c.differences)), c.note) for c in checks]
+    print_table(("source", "table", "rows compared", "differences", ""), rows, numbers=(2, 3))
+    if not options.everything:
+        print(f"The ranges were chosen with --seed {seed}.")
+    for check in checks:
+        for difference in check.differences:
+            print(f"ingest: {check.source}.{check.table}: {difference}", file=sys.stderr)
+    different = {check.source for check in checks if check.differences}
+    for source in sorted(different):
+        print(f"To land what differs: ingest {source} --full", file=sys.stderr)
+    return 1 if different else 0
+
+
 def _replay(options: argparse.Namespace) -> int:
     from ingestion.replay import replay
 
@@ -265,18 +294,20 @@ def print_replays(reports: "Sequence[ReplayReport]", debug: bool = False) -> Non
 
 
 def print_reports(reports: "Sequence[SourceReport]", debug: bool = False) -> None:
-    """Per table: rows landed, those among them that mark a deletion, rows that went to quarantine, and the source's seconds;
-    then, on stderr, what people should know and what went wrong."""
+    """Per table: rows landed, those among them that mark a deletion, rows that went to quarantine, rows that were
+    compared with the source's, and the source's seconds; then, on stderr, what people should know and what went wrong."""
     rows = []
     for report in reports:
         seconds = f"{report.seconds:.1f}"
         for table, landed in report.tables.items():
             deleted, quarantined = report.deleted.get(table, 0), report.quarantined.get(table, 0)
-            rows.append((report.source, table, _number(landed), _number(deleted), _number(quarantined), seconds))
+            checked = _number(report.checked[table]) if table in report.checked else ""
+            rows.append((report.source, table, _number(landed), _number(deleted), _number(quarantined), checked, seconds))
             seconds = ""
         if not report.ok:
-            rows.append((report.source, "not loaded" if not report.tables else "not all loaded", "", "", "", seconds))
-    print_table(("source", "table", "rows landed", "deleted", "quarantined", "seconds"), rows, numbers=(2, 3, 4, 5))
+            rows.append((report.source, "not loaded" if not report.tables else "not all loaded", "", "", "", "", seconds))
+    header = ("source", "table", "rows landed", "deleted", "quarantined", "compared", "seconds")
+    print_table(header, rows, numbers=(2, 3, 4, 5, 6))
     _print_words(reports, debug)
 
 

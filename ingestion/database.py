@@ -201,9 +201,9 @@ def read_tables(context: Context, tables: Sequence[Table]) -> list["DltResource"
     source = server(context.source)
     context.secrets.add(source.parameters.get("password", ""))
     wanted = [table for table in tables if table.name not in context.skipped]
-    with _connect(source) as session:
+    with connect(source) as session:
         clock = _clock(session, source)
-        columns = _columns(session, context, source.schema, wanted)
+        columns = columns_of(session, context, source.schema, wanted)
         readers = [_Reader(context, source, table, columns.get(table.name, []), clock) for table in wanted]
         for reader in readers:
             reader.look(session)
@@ -773,7 +773,7 @@ def _model(query: str, columns: dict[str, dict[str, Any]]) -> Any:
     return dlt.mark.with_hints(_Select(query, columns), hints=dlt.mark.make_hints(columns=columns))
 
 
-def _connect(source: Server) -> psycopg.Connection:
+def connect(source: Server) -> psycopg.Connection:
     """A connection to the source; raises IngestError with the remedy when there is none to be had."""
     try:
         return psycopg.connect(source.dsn, connect_timeout=int(source.parameters.get("connect_timeout", 10)))
@@ -804,7 +804,7 @@ def _clock(session: psycopg.Connection, source: Server) -> datetime:
     return clock
 
 
-def _columns(session: psycopg.Connection, context: Context, schema: str, tables: Sequence[Table]) -> dict[str, list[Column]]:
+def columns_of(session: psycopg.Connection, context: Context, schema: str, tables: Sequence[Table]) -> dict[str, list[Column]]:
     """By table: the columns that may be read, in the source's order, without the excluded ones."""
     rows = session.execute(
         """
@@ -852,7 +852,7 @@ TYPES: dict[str, tuple[dict[str, Any], str, str | None]] = {
 
 HINTS = {raw_type: hint for hint, raw_type, _ in TYPES.values()}
 # Types whose text hangs on the server's settings; as JSON writes it, it does not.
-WRITTEN_AS_JSON = ("date", "timestamp with time zone", "timestamp without time zone", "character")
+WRITTEN_AS_JSON = ("date", "timestamp with time zone", "timestamp without time zone")
 
 
 def _column(

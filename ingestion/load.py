@@ -37,6 +37,7 @@ class SourceReport:
     tables: dict[str, int] = field(default_factory=dict)  # rows landed, deletions included
     deleted: dict[str, int] = field(default_factory=dict)  # rows that the source no longer has
     quarantined: dict[str, int] = field(default_factory=dict)  # rows that did not fit, new in this run
+    checked: dict[str, int] = field(default_factory=dict)  # rows that were compared with the source's: see ingestion.checksum
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     exception: BaseException | None = field(default=None, repr=False)  # what --debug shows
@@ -97,6 +98,8 @@ def _load(name: str, session: Session, options: Options, on_progress: Callable[[
             context.note_quarantine()
             keys = {table: context.keys.get(table, ()) for table in report.tables}
             session.tune(context.dataset, keys, [table for table, rows in report.tables.items() if rows])
+            if not options.is_interval:
+                _compare_a_sample(report, context)
         if context.failures:
             report.ok = False
             report.error = "; ".join(f"{table}: {why}" for table, why in sorted(context.failures.items()))
@@ -107,6 +110,22 @@ def _load(name: str, session: Session, options: Options, on_progress: Callable[[
     report.seconds = time.monotonic() - started
     on_progress(Progress(name, None, "done" if report.ok else "failed", sum(report.tables.values())))
     return report
+
+
+def _compare_a_sample(report: SourceReport, context: Context) -> None:
+    """Compares some rows with the source's, which is quickly done; what differs is in raw, and people must know."""
+    from ingestion.checksum import sample
+
+    context.types.clear()
+    try:
+        checks = sample(context)
+    except Exception as error:  # what was landed is landed
+        context.notes.append(f"could not be compared with the source: {explanation(error)}")
+        return
+    for check in checks:
+        report.checked[check.table] = check.rows
+        if check.differences:
+            context.fail(check.table, IngestError("; ".join(check.differences), f"To land what differs: ingest {context.source} --full"))
 
 
 def _read_and_load(name: str, context: Context) -> list[str]:

@@ -85,7 +85,7 @@ def _source_status(session: Session, source: str) -> list[TableStatus]:
     schema, landed = f"raw_{source}", _landed(session, source)
     if not landed:
         return [TableStatus(source, "-")]
-    state, quarantined, last_reads = _state(session, schema, source), _quarantined(session, schema), _last_reads(session, schema)
+    state, quarantined, last_reads = table_states(session, source), _quarantined(session, schema), _last_reads(session, schema)
     rows = []
     for table in landed:
         loads = session.rows(
@@ -119,8 +119,11 @@ def _source_status(session: Session, source: str) -> list[TableStatus]:
     return rows
 
 
-def _state(session: Session, schema: str, source: str) -> dict[str, dict[str, Any]]:
+def table_states(session: Session, source: str) -> dict[str, dict[str, Any]]:
     """What dlt remembers of each table, from the state that came with the last complete load."""
+    schema = f"raw_{source}"
+    if not {"_dlt_pipeline_state", "_dlt_loads"} <= set(session.tables(schema)):
+        return {}
     found = session.rows(
         f"""
         select state from {session.table(schema, "_dlt_pipeline_state")}

@@ -49,8 +49,8 @@ reads as (
     union all
     {%- endfor %}
     select
-        cast(null as {{ text }}), cast(null as {{ text }}), cast(null as bigint),
-        cast(null as {{ type_instant() }}), cast(null as {{ text }}), cast(null as {{ text }})
+        cast(null as {{ text }}) as source_name, cast(null as {{ text }}) as table_name, cast(null as bigint) as read_id,
+        cast(null as {{ type_instant() }}) as read_at, cast(null as {{ text }}) as outcome, cast(null as {{ text }}) as reason
 ),
 
 published as (

@@ -56,7 +56,7 @@
             case
                 {%- for column in tracked %}
                 when
-                    {{ column }} is distinct from lag({{ column }}) over (partition by {{ id }} order by changed_at)
+                    ({{ column }} is distinct from lag({{ column }}) over (partition by {{ id }} order by changed_at))
                     {%- if column in tracked_since %}
                     and lag(changed_at) over (partition by {{ id }} order by changed_at) >= {{ as_instant("'" ~ tracked_since[column] ~ "'") }}
                     {%- endif %}

@@ -278,37 +278,9 @@ def test_every_type_of_postgresql_lands_exactly_or_as_text(place, shop, extra_so
     assert place.load("extra") == {}
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_a_number_that_is_none_stops_its_table_and_no_other(place, shop, extra_source, value):
-    extra_source([Table("amounts", primary_key="id"), Table("fine", primary_key="id")])
-    shop.execute("drop table if exists amounts; create table amounts (id bigint primary key, amount numeric)")
-    shop.execute("alter table amounts alter amount type numeric(12, 2)")
-    shop.execute("drop table if exists fine; create table fine as select 1::bigint as id")
-    shop.execute("insert into amounts values (1, 1.5)")
-    shop.execute("grant select on amounts, fine to reader")
-    if value == "Infinity":  # numeric(12,2) refuses it itself; the column was widened by someone
-        shop.execute("alter table amounts alter amount type numeric")
-        shop.execute("insert into amounts values (2, 'Infinity')")
-        assert place.load("extra") == {"amounts": 2, "fine": 1}
-        assert place.query("select amount from raw_extra.amounts order by id") == [("1.50",), ("Infinity",)]
-        return
-    shop.execute("insert into amounts values (2, 'NaN')")
-    for _ in range(2):  # neither the first load, which is one SELECT, nor the ones that follow
-        report = place.run("extra")["extra"]
-        assert not report.ok and "amounts" in report.error and "fine" not in report.error
-        assert place.query(
-            "select count(*) from raw_extra.fine where _dlt_load_id in (select load_id from raw_extra._dlt_loads where status = 0)"
-        ) == [(1,)]
-    shop.execute("update amounts set amount = 2 where id = 2")
-    assert place.load("extra") == {"amounts": 2}
-    shop.execute("update amounts set amount = 'NaN' where id = 2")
-    assert "amounts" in place.run("extra")["extra"].error
-    assert place.query("select sum(amount) from raw_extra.amounts") == [(Decimal("3.50"),)]
-
-
 @on("dev", "postgres")
-def test_a_nan_stops_its_table_wherever_it_is(place, shop, extra_source):
-    """One NaN among many rows, in the first load and in a later one: the message names table, column and type."""
+def test_a_nan_goes_to_quarantine_wherever_it_is(place, shop, extra_source):
+    """One NaN among many rows, in the first load and in a later one: the reason names column and type, and the other rows land."""
     extra_source([Table("lines", primary_key="id", cursor="updated_at"), Table("fine", primary_key="id")])
     shop.execute(
         "drop table if exists lines; drop table if exists fine; drop domain if exists money2; create domain money2 as numeric(12, 2)"
@@ -321,35 +293,17 @@ def test_a_nan_stops_its_table_wherever_it_is(place, shop, extra_source):
     """)
     shop.execute("create table fine as select 1::bigint as id; grant select on lines, fine to reader")
     shop.execute("alter table lines add primary key (id); update lines set price = 'NaN' where id = 150000")
+    reason = 'price "NaN" is no DECIMAL(12,2)'
     report = place.run("extra")["extra"]
-    assert all(word in report.error for word in ("lines: ", "price", '"NaN" to DECIMAL(12,2)')) and report.tables["fine"] == 1
+    assert report.ok and report.tables == {"fine": 1, "lines": 199_999} and report.quarantined == {"lines": 1}
+    assert place.query("select row_key, reason from raw_extra.quarantine") == [('["150000"]', reason)]
     shop.execute("update lines set price = -0.01 where id = 150000")
-    assert place.load("extra") == {"lines": 200_000}
+    assert place.load("extra") == {"lines": 1}
     sums = "select count(*), sum(share), sum(price), min(price), max(price), max(updated_at) from"
     assert place.query(f"{sums} raw_extra.lines") == [shop.execute(f"{sums} lines").fetchone()]
     shop.execute("update lines set price = 'NaN' where id = 200000")
-    error = place.run("extra")["extra"].error
-    assert all(word in error for word in ("lines: ", "price", '"NaN" to DECIMAL(12,2)'))
-
-
-@on("dev", "postgres")
-@pytest.mark.parametrize("value", ["infinity", "0044-03-15 12:00:00+00 BC"])
-def test_a_time_that_a_server_can_not_be_sent_stops_its_table(place, shop, extra_source, engine, value):
-    extra_source([Table("ends", primary_key="id"), Table("fine", primary_key="id")])
-    shop.execute("drop table if exists ends; create table ends (id bigint primary key, ended_at timestamptz)")
-    shop.execute("drop table if exists fine; create table fine as select 1::bigint as id; grant select on ends, fine to reader")
-    shop.execute("insert into ends values (1, %s), (2, null), (3, '0001-01-01 00:00Z'), (4, '9999-12-31 23:59:59.999999Z')", [value])
-    if engine == "dev":
-        assert place.load("extra") == {"ends": 4, "fine": 1}
-        return
-    report = place.run("extra")["extra"]
-    assert report.tables["fine"] == 1 and all(word in report.error for word in ("ends: ", "ended_at", "years 1 to 9999"))
-    shop.execute("update ends set ended_at = null where id = 1")
-    assert place.load("extra") == {"ends": 4}
-    shop.execute("update ends set ended_at = %s where id = 1", [value])
-    assert "ended_at" in place.run("extra")["extra"].error
-    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    assert place.latest("ends", "ended_at", "raw_extra") == [(None,), (None,), (first,), (last,)]
+    assert place.run("extra")["extra"].quarantined == {"lines": 1}
+    assert place.query("select row_key, reason from raw_extra.quarantine where closed_at is null") == [('["200000"]', reason)]
 
 
 @on("dev", "postgres")
@@ -373,7 +327,9 @@ def test_what_has_no_rows_yet_has_its_table_all_the_same(place, api, shop, extra
     _, whole, instant, day, _, json_text = NAMES[engine]
     assert empty["refunds.record"] == Column("record", json_text, True) and empty["refunds.updated_at"].kind == instant
     assert empty["catalogue.line_number"] == Column("line_number", whole, False) and empty["catalogue.file_date"].kind == day
-    assert {name for name in empty if "_dlt" in name} == {f"{t}._dlt_load_id" for t in ("payments", "refunds", "catalogue", "things")}
+    assert {name for name in empty if "_dlt" in name} == {
+        f"{t}._dlt_load_id" for t in ("payments", "refunds", "catalogue", "things", "quarantine", "reads")
+    }
     # What comes later fits in, and no column appears that was not there.
     api.records["payments"] = records
     (folder / "catalogue_2026-01-01.csv").write_text("sku|product_name|brand|category|unit_cost|pack_size\na|b|c|d|1.20|6\n")
@@ -489,37 +445,6 @@ def test_an_interval_is_read_again_and_the_cursor_stays(place, shop):
     assert_raw_is_the_shop(place, shop)
     with pytest.raises(UsageError):
         place.run("shop", since=middle, until=middle)
-
-
-@on("dev", "postgres")
-def test_columns_that_come_go_or_change_type(place, shop, extra_source):
-    extra_source([Table("things", primary_key="id", cursor="updated_at", excluded=("secret",))])
-    shop.execute(
-        "drop table if exists things; create table things "
-        "(id int primary key, amount numeric(6, 2), secret text, updated_at timestamptz not null)"
-    )
-    shop.execute("insert into things values (1, 1.25, 'x', '2026-01-01'), (2, 2.50, 'x', '2026-01-01'); grant select on things to reader")
-    place.load("extra")
-    shop.execute(
-        "alter table things add colour text; update things set colour = 'red', updated_at = updated_at + interval '1 hour' where id = 1"
-    )
-    assert place.load("extra") == {"things": 1}
-    assert place.latest("things", "id, colour", "raw_extra") == [(1, "red"), (2, None)]
-    shop.execute(
-        "alter table things alter amount type numeric(8, 4); "
-        "update things set amount = 1.2345, updated_at = updated_at + interval '2 hour' where id = 1"
-    )
-    report = place.run("extra")["extra"]
-    assert not report.ok and "DECIMAL(8,4)" in report.error
-    place.server.execute(report.error[report.error.index("alter table") :])
-    assert place.load("extra") == {"things": 1}
-    assert place.latest("things", "id, amount", "raw_extra") == [(1, Decimal("1.2345")), (2, Decimal("2.5000"))]
-    shop.execute("alter table things drop colour")
-    assert any("colour" in note for note in place.run("extra")["extra"].notes)
-    shop.execute("alter table things rename secret to hidden")
-    report = place.run("extra")["extra"]
-    assert not report.ok and "secret" in report.error
-    assert "things.amount" in place.columns() and "things.hidden" not in place.columns()
 
 
 def test_a_row_from_the_future_does_not_end_all_reading(place, shop):

@@ -132,14 +132,14 @@ class Watch:
 
     def _ask_postgres(self) -> None:
         with as_analyst(self.works) as connection:
-            while not self._over.wait(0.001):
+            while not self._over.wait(0.01):
                 self.seen.append(connection.execute(STATE_OF_READER).fetchone())
 
     def _ask_duckdb(self) -> None:
         """A second reader of the file must be in dbt's process, and have its settings: a cursor of its connection."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        while not self._over.wait(0.001):
+        while not self._over.wait(0.01):
             environment = DuckDBConnectionManager._ENV
             if environment:
                 with environment.lock:  # dbt does not close the file meanwhile

@@ -1,0 +1,104 @@
+"""What raw holds is what the sources say: a value that was changed on the way is found and named, and nothing else is."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import Works
+from test_backfill import command, here
+
+import ingestion
+from ingestion import checksum as module
+from ingestion.checksum import checksum
+
+
+@pytest.fixture(scope="module", params=["dev", "postgres"])
+def works(make_works: Any, request: pytest.FixtureRequest) -> Works:
+    works = make_works(days=5, scale=0.05, target=request.param)
+    works.ingest()
+    return works
+
+
+@pytest.fixture
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RANGE_ROWS", 100)
+
+
+def differences(works: Works, *sources: str, seed: int = 0, everything: bool = True) -> dict[str, list[str]]:
+    found = here(works, checksum, sources, None, everything, seed)
+    return {f"{check.source}.{check.table}": check.differences for check in found if check.differences}
+
+
+def test_what_was_landed_agrees(works: Works):
+    assert differences(works) == {}
+    rows = {check.table: check.rows for check in here(works, checksum, ["shop", "supplier"], None, True)}
+    said = works.query("select count(distinct id) from raw_shop.products union all select count(*) from raw_supplier.catalogue")
+    assert sorted([rows["products"], rows["catalogue"]]) == sorted(count for (count,) in said)
+
+
+def test_what_was_changed_on_the_way_is_named(works: Works, small_ranges: None):
+    """In a decimal by a cent, in a text, by a row that is lost; in a file's line, and in a record."""
+    works.execute("update raw_shop.order_items set unit_price = unit_price + 0.01 where id = 7")
+    works.execute("update raw_shop.customers set city = 'nowhere' where id = 3")
+    works.execute("delete from raw_shop.products where id = 123")
+    works.execute("update raw_supplier.catalogue set unit_cost = '0.00' where file_name = 'catalogue_2026-01-03.csv' and line_number = 9")
+    found = differences(works)
+    assert set(found) == {"shop.order_items", "shop.customers", "shop.products", "supplier.catalogue"}
+    [price], [city], [product], [cost] = (
+        found[table] for table in ("shop.order_items", "shop.customers", "shop.products", "supplier.catalogue")
+    )
+    number = r"([\d.]+)"
+    sums = f"source {number}, raw {number}; the range's sums: source {number}, raw {number}"
+    told = re.fullmatch(rf"id \d+ to \d+: unit_price differs in 1 of \d+ rows; id 7: {sums}", price)
+    cents = [int(text.replace(".", "")) for text in told.groups()]
+    assert cents[1] == cents[0] + 1 and cents[3] == cents[2] + 1
+    assert re.fullmatch(
+        r"id 1 to \d+: city differs in 1 of \d+ rows; id 3: source text of length \d+, MD5 \w+, raw text of length 7, MD5 \w+", city
+    )
+    assert product == "id 101 to 200: 1 of 100 rows not in raw, the first 123"
+    assert cost.startswith("catalogue_2026-01-03.csv: unit_cost differs in 1 of ") and "; line 9: source " in cost
+
+    code, _, said = command(works, "checksum", "shop", "--all")
+    assert code == 1 and said.count("ingest: shop.") == 3 and said.endswith("To land what differs: ingest shop --full\n")
+    here(works, ingestion.run, ["shop", "supplier"], full=True)
+    assert differences(works) == {}
+
+
+def test_a_run_compares_some_rows(works: Works):
+    works.execute("update raw_shop.order_items set unit_price = unit_price + 0.01 where id = 7")
+    [report] = here(works, ingestion.run, ["shop"])
+    assert not report.ok and "order_items: id " in report.error and "unit_price differs in 1 of" in report.error
+    [report] = here(works, ingestion.run, ["shop"], full=True)
+    assert report.ok and report.checked["order_items"] > 100
+
+
+def test_a_sample_is_some_ranges_and_can_be_drawn_again(works: Works, small_ranges: None):
+    def rows(seed: int) -> list[int]:
+        return [check.rows for check in here(works, checksum, ["shop"], None, False, seed) if check.table == "products"]
+
+    [(products,)] = works.query("select count(distinct id) from raw_shop.products")
+    assert products > 400 and all(0 < rows(seed)[0] <= 300 for seed in (1, 2, 3))
+    works.execute("update raw_shop.products set price = price + 1 where id = 250")
+    found = {seed: bool(differences(works, "shop", seed=seed, everything=False)) for seed in range(8)}
+    assert set(found.values()) == {True, False}
+    assert found == {seed: bool(differences(works, "shop", seed=seed, everything=False)) for seed in range(8)}
+    here(works, ingestion.run, ["shop"], full=True)
+
+
+def test_what_changed_since_is_no_difference(works: Works):
+    """A day that was not read yet; and a row that committed late, with a cursor that the next read looks back to."""
+    works.systems.live(1)
+    assert differences(works) == {}
+    works.ingest()
+    with works.systems.connect() as owner:
+        [(reached,)] = owner.execute("select max(updated_at) from orders")
+        [kept] = owner.execute("select status, updated_at from orders where id = 1")
+    for hours, columns in ((1, []), (24 * 30, ["status", "updated_at"])):  # the look-back is two days
+        with works.systems.connect() as owner:
+            owner.execute("update orders set status = 'late', updated_at = %s where id = 1", [reached - timedelta(hours=hours)])
+        found = differences(works, "shop").get("shop.orders", [])
+        assert [column for column in ("status", "updated_at") if any(f": {column} differs in 1 of " in text for text in found)] == columns
+    with works.systems.connect() as owner:
+        owner.execute("update orders set status = %s, updated_at = %s where id = 1", kept)
+    assert differences(works) == {}
