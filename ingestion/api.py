@@ -160,7 +160,6 @@ class _Reader:
     def _new_records(self) -> Iterator[pyarrow.Table]:
         """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""
         context, endpoint = self.context, self.endpoint
-        self._covers()
         known = self._known()
         batch: list[Row] = []
         try:
@@ -192,10 +191,12 @@ class _Reader:
         self._conclude()
 
     def _covers(self) -> None:
-        """The next read begins before the last cursor, which is never later than this run: so they touch."""
-        options = self.context.options
+        """The next read begins before this one's cursor: so they touch. Without a cursor only our own clock tells."""
+        options, before = self.context.options, self.context.state.get(self.endpoint.table, {}).get("cursor")
         if self.endpoint.cursor or not options.is_interval:
-            self.context.covers(self.endpoint.table, self.start, options.until or self.now)
+            cursor = self.remember.get("cursor") or before
+            reached = datetime.fromisoformat(cursor) if cursor else self.now
+            self.context.covers(self.endpoint.table, self.start, options.until or reached)
 
     def _conclude(self) -> None:
         """What the records of this run say of the source, and what to remember of them."""
@@ -212,6 +213,7 @@ class _Reader:
             # Past what is in quarantine too, as that is not lost.
             cursor = max(seen.highest, datetime.fromisoformat(before["cursor"])) if before.get("cursor") else seen.highest
             self.remember["cursor"] = cursor.isoformat()
+        self._covers()
 
     def _shrunk(self, before: int) -> Iterator[str]:
         """Why a list that is always asked for whole is not believed."""

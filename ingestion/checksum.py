@@ -10,7 +10,7 @@ it; and what is in quarantine is known not to be in raw. Of a table without a cu
 Keys are the source's: that raw has some which the source lost is what the landing looks for, see `ingestion.database`.
 
 APIs and files have no server that sums. They are read again, for one day or wholly, and landed nowhere: what would be landed is
-the difference. Of an API only what is older than the look-back is compared.
+the difference. Of an API only what is older than the look-back is compared, of files those that were read, as they were then.
 
 Numbers and times are shown as they are, texts by length and MD5: they can be personal, and this goes into logs.
 """
@@ -289,7 +289,7 @@ def _is_summed(column: "Column") -> bool:
 def _read_again(context: Context, everything: bool, random: Random) -> Iterator[TableCheck]:
     """Reads one day of the source again, or everything, and compares it with raw."""
     module = importlib.import_module(f"ingestion.sources.{context.source}")
-    context.options = Options(full=True) if everything else _some_day(context, random)
+    context.options = Options(full=True, known=True) if everything else _some_day(context, random)
     for resource in module.source(context):
         day = context.options.since
         check = TableCheck(context.source, resource.name, note=f"{day:%Y-%m-%d} read again" if day else "all read again")
@@ -315,9 +315,9 @@ def _some_day(context: Context, random: Random) -> Options:
             )
             days += [day for (day,) in found]
     if not days:
-        return Options(full=True)
+        return Options(full=True, known=True)
     start = datetime.combine(random.choice(sorted(days)), time(), UTC)
-    return Options(start, start + timedelta(days=1))
+    return Options(start, start + timedelta(days=1), known=True)
 
 
 def _compare_file(context: Context, check: TableCheck, rows: Any, columns: Columns) -> None:

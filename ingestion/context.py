@@ -78,6 +78,7 @@ class Options:
     full: bool = False  # read all there is, and land what differs from raw
     deletes: bool = False  # compare keys whether it is due or not
     allow_deletes: bool = False  # believe a source that lost much of a table
+    known: bool = False  # read only what was read before, as it was then: for comparing
 
     @property
     def is_interval(self) -> bool:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -149,11 +150,23 @@ class _Reader:
         return sorted(files, key=lambda file: file["relative_path"])
 
     def _wanted(self, name: str, version: str) -> bool:
-        options = self.context.options
+        options, is_known = self.context.options, self.read.get(name) == version
+        if options.known and not is_known:
+            return False
         if options.is_interval:
             day = _date_in(name)
-            return day is not None and options.covers(datetime.combine(day, datetime.min.time(), UTC))
-        return options.full or self.read.get(name) != version
+            is_inside = day is not None and options.covers(datetime.combine(day, datetime.min.time(), UTC))
+            return is_inside and (options.known or not is_known or name not in self._held)
+        return options.full or not is_known
+
+    @cached_property
+    def _held(self) -> set[str]:
+        """The files of which raw has lines: a load can have been lost that the state still knows of."""
+        table = self.files.table
+        if not self.context.has_rows(table):
+            return set()
+        rows = self.context.session.rows(f"select distinct file_name from {self.context.complete_rows(table)} as known")
+        return {name for (name,) in rows}
 
     def _rows(self, name: str, content: bytes) -> tuple[pyarrow.Table, list[Misfit]]:
         """The file's lines as a table of texts, and those that do not fit; raises Broken when the file is not what was declared."""

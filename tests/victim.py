@@ -47,7 +47,6 @@ def watch_landing() -> None:
 
     from ingestion.context import Context
 
-    watch(Context, "report", "extract")  # before a table is read, between batches, between tables
     watch(dlt.normalize.normalize, "w_normalize_files", "normalise")
     watch(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
     watch(SqlJobClientBase, "complete_load", "complete")  # the row in _dlt_loads, which makes the load count
@@ -93,7 +92,8 @@ def main() -> int:
 
     prepare_dlt()
     watch_landing()
-    reports = ingestion.run()
+    # Its progress comes before a table is read, between batches and between tables.
+    reports = ingestion.run(on_progress=lambda progress: reach("extract"))
     if failed := [f"{report.source}: {report.error}" for report in reports if not report.ok]:
         print("\n".join(failed))
         return 1
