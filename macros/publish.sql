@@ -49,8 +49,8 @@
     {{ publication_statements(models, run, there) }}
     {{ publication_grants(there) }}
     {%- if run.outcome == 'published' -%}
-        {%- for model in models %}
-            analyze {{ model.audited }};
+        {%- for table in models | map(attribute='audited') | list + [audited_relation('publications'), audited_relation('publication_sources')] %}
+            analyze {{ table }};
         {%- endfor %}
     {%- endif %}
     commit

@@ -287,14 +287,13 @@ def test_an_api_out_of_reach_has_failed_and_not_stopped(place, api):
 
 
 def test_reads_touch_and_an_interval_covers_itself(place, api):
-    began = datetime.now(UTC)
     place.load("payments")
     place.load("payments")
     place.load("payments", since=datetime(2026, 1, 2, tzinfo=UTC), until=datetime(2026, 1, 4, tzinfo=UTC))
     covered = "select read_from, read_until from raw_payments.reads where table_name = 'payments' order by read_id"
     (start, end), (next_start, next_end), interval = place.query(covered)
-    assert start is None and began <= end <= next_end
-    assert next_start == datetime(2026, 1, 4, 3, tzinfo=UTC) <= end, "48 hours before the last record"
+    assert start is None and end == next_end == datetime(2026, 1, 6, 3, tzinfo=UTC), "as far as the last record, in the API's time"
+    assert next_start == datetime(2026, 1, 4, 3, tzinfo=UTC), "48 hours before it"
     assert interval == (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 4, tzinfo=UTC))
 
 
