@@ -109,12 +109,13 @@ class Told:
         ] = []  # loads, customers, products after each run
         self._write()
 
-    def go_on(self, step: int) -> None:
-        """The next loads become complete, and a run follows."""
-        for source, loads in (("shop", SHOP_LOADS[step]), ("payments", SHOP_LOADS[step]), ("supplier", SUPPLIER_LOADS[step])):
-            for load in loads:
-                self.log.complete(source, load)
-        self.loads |= {*SHOP_LOADS[step], *SUPPLIER_LOADS[step]}
+    def go_on(self, steps: Sequence[int]) -> None:
+        """The loads of these steps become complete, and a run follows."""
+        for step in steps:
+            for source, loads in (("shop", SHOP_LOADS[step]), ("payments", SHOP_LOADS[step]), ("supplier", SUPPLIER_LOADS[step])):
+                for load in loads:
+                    self.log.complete(source, load)
+            self.loads |= {*SHOP_LOADS[step], *SUPPLIER_LOADS[step]}
         self.build()
         self.steps.append((set(self.loads), self.versions("customer", CUSTOMER), self.versions("product", PRODUCT)))
 
@@ -233,8 +234,9 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("history")
     with ExitStack() as stack:
         told = Told(stack.enter_context(ENGINES[request.param](folder)), folder)
-        for step in range(len(SHOP_LOADS)):
-            told.go_on(step)
+        # The stand-in is slow, so there are fewer runs on it.
+        for steps in ((0, 1), (2, 3)) if request.param == "bigquery" else ((0,), (1,), (2,), (3,)):
+            told.go_on(steps)
         yield told
 
 

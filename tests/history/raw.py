@@ -67,7 +67,8 @@ class RawLog:
         return self.types.get(kind, kind)
 
     def _literal(self, value: Any, kind: str) -> str:
+        type_ = self._type(kind).split("(")[0] if kind == "money" else self._type(kind)  # BigQuery casts to no type with parameters
         if value is None:
-            return f"cast(null as {self._type(kind)})"
+            return f"cast(null as {type_})"
         text = value.isoformat() if isinstance(value, date | datetime) else str(value)
-        return f"cast('{text}' as {self._type(kind).split('(')[0] if kind == 'money' else self._type(kind)})"
+        return f"cast('{text}' as {type_})"
