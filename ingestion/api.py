@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from requests import HTTPError, RequestException, Response
 from ingestion.context import CHANGED_AT, Context, Misfit, key_text
 from ingestion.contract import Broken, Field, Quarantined, likely_name
 from ingestion.errors import IngestError, causes, first_line
+from ingestion.settings import lookback
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -107,10 +108,9 @@ def read_endpoints(
     client: dict[str, Any],
     endpoints: Sequence[Endpoint],
     params: dict[str, Any] | None = None,
-    lookback_hours: float = 48,
 ) -> list["DltResource"]:
     """What is new at these endpoints, as dlt resources. `client` is that of dlt's rest_api configuration."""
-    return [_Reader(context, client, endpoint, params or {}, lookback_hours).resource() for endpoint in endpoints]
+    return [_Reader(context, client, endpoint, params or {}).resource() for endpoint in endpoints]
 
 
 class CursorPages(JSONResponseCursorPaginator):
@@ -136,9 +136,8 @@ class CursorPages(JSONResponseCursorPaginator):
 class _Reader:
     """One endpoint in one run."""
 
-    def __init__(self, context: Context, client: dict[str, Any], endpoint: Endpoint, params: dict[str, Any], lookback: float) -> None:
+    def __init__(self, context: Context, client: dict[str, Any], endpoint: Endpoint, params: dict[str, Any]) -> None:
         self.context, self.client, self.endpoint, self.params = context, client, endpoint, params
-        self.lookback = timedelta(hours=lookback)
         self.start = self._start(context.state.get(endpoint.table, {}).get("cursor"))
         self.now = datetime.now(UTC)
         self.remember: dict[str, Any] = {}
@@ -155,7 +154,7 @@ class _Reader:
             return None
         if options.is_interval:
             return options.since
-        return datetime.fromisoformat(cursor) - self.lookback if cursor else None
+        return datetime.fromisoformat(cursor) - lookback(self.context.source) if cursor else None
 
     def _new_records(self) -> Iterator[pyarrow.Table]:
         """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""

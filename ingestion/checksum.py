@@ -28,7 +28,7 @@ from ingestion.context import CHANGED_AT, DELETED_AT, Context, Options, key_text
 from ingestion.engines import Columns, Session
 from ingestion.errors import IngestError, explanation, redact
 from ingestion.exact import is_number, is_time
-from ingestion.settings import prepare_dlt, setting
+from ingestion.settings import lookback, prepare_dlt
 from ingestion.status import BEGINNING, known_sources, table_states
 from ingestion.warehouse import find_warehouse
 
@@ -234,7 +234,7 @@ class _Table:
         if not is_time(self._type(self.cursor)):
             return "false"
         name = _quoted(self.cursor.raw_name)
-        since = f"cast({_literal(self.reached)} as {self._type(self.cursor)}) - interval {self.source.lookback_hours * 3600:.0f} seconds"
+        since = f"cast({_literal(self.reached)} as {self._type(self.cursor)}) - interval {self.source.lookback.total_seconds():.0f} seconds"
         return f"source.{name} is distinct from raw.{name} and source.{name} > {since}"
 
     def _told(self, column: "Column | None", found: list[tuple], keys: list[list[str]]) -> str:
@@ -350,9 +350,8 @@ def _compare_file(context: Context, check: TableCheck, rows: Any, columns: Colum
 
 def _compare_records(context: Context, check: TableCheck, rows: Any) -> None:
     """What a second reading would land is what differs; but for what may be newer than the last one."""
-    lookback = timedelta(hours=float(setting(f"sources.{context.source}.lookback_hours", 48)))
     cursor = context.state.get(check.table, {}).get("cursor")
-    settled = datetime.fromisoformat(cursor) - lookback if cursor else None
+    settled = datetime.fromisoformat(cursor) - lookback(context.source) if cursor else None
     for row in rows.to_pylist():
         changed_at = row.get(CHANGED_AT) or BEGINNING
         if settled and changed_at > settled:

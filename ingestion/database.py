@@ -47,7 +47,7 @@ from ingestion.contract import Quarantined
 from ingestion.engines import Columns, Session
 from ingestion.engines.work import attach_postgres
 from ingestion.errors import IngestError, Refused, first_line, redact
-from ingestion.settings import setting
+from ingestion.settings import lookback, setting
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -160,7 +160,7 @@ class Server:
     name: str
     dsn: str
     clock_sql: str
-    lookback_hours: float
+    lookback: timedelta
     schema: str = "public"
 
     @cached_property
@@ -187,7 +187,7 @@ def server(name: str) -> Server:
         # SQLAlchemy's form names a driver too: postgresql+psycopg2://
         dsn=f"{scheme.split('+')[0]}{separator}{rest}",
         clock_sql=setting(f"sources.{name}.clock_sql", "select now()"),
-        lookback_hours=float(setting(f"sources.{name}.lookback_hours", 48)),
+        lookback=lookback(name),
         schema=setting(f"sources.{name}.schema", "public"),
     )
 
@@ -458,7 +458,7 @@ class _Reader:
         if self.types.get(cursor.name, cursor.declared) != cursor.declared:
             return None  # of another type, so not to be compared
         since = f"{_literal(low)}::{cursor.source_type}"
-        return f"{since} - interval '{self.source.lookback_hours * 3600:.0f} seconds'" if self._cursor_is_time else since
+        return f"{since} - interval '{self.source.lookback.total_seconds():.0f} seconds'" if self._cursor_is_time else since
 
     @property
     def _new_columns(self) -> list[Column]:

@@ -5,6 +5,7 @@ A setting has a path such as `sources.shop.credentials`. dlt looks for it in the
 """
 
 import os
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,8 @@ def setting(path: str, default: Any = None) -> Any:
             "(there is an example beside it).",
         )
     return default if value is None else value
+
+
+def lookback(source: str) -> timedelta:
+    """How late a row may commit at a source and still be found: each read begins so long before the end of the one before."""
+    return timedelta(hours=float(setting(f"sources.{source}.lookback_hours", 48)))

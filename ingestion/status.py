@@ -4,7 +4,7 @@ import base64
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -13,7 +13,7 @@ from typing import Any
 
 from ingestion import sources as sources_package
 from ingestion.errors import UsageError
-from ingestion.settings import OWN_TABLES
+from ingestion.settings import OWN_TABLES, lookback
 from ingestion.warehouse import Session, find_warehouse
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)  # what stands for the beginning where instants are compared
@@ -186,7 +186,7 @@ def _coverage(session: Session, source: str, table: str) -> Coverage:
         f"select read_id, read_from, read_until from {name} where table_name = {session.literal(table)} "
         f"and outcome = 'complete' and read_until is not null and {_is_complete(session, schema)} order by read_id"
     )
-    return Coverage(source, table, *_joined(_covered(reads, numbers)))
+    return Coverage(source, table, *_joined(_covered(reads, numbers, lookback(source))))
 
 
 def _day(day: date) -> Interval:
@@ -194,26 +194,29 @@ def _day(day: date) -> Interval:
     return start, start + timedelta(days=1)
 
 
-def _covered(reads: Iterable[tuple[int, datetime | None, datetime]], numbers: Set[int]) -> Iterator[Interval]:
-    """What each read vouches for; an empty interval ends a hole.
+def _covered(reads: Iterable[tuple[int, datetime | None, datetime]], numbers: Set[int], lookback: timedelta) -> list[Interval]:
+    """What the reads vouch for together; an empty interval is the edge of a hole.
 
-    A read looks back, but lands only what raw lacks at that moment. So when loads before it are taken away, it does not
-    vouch for what it looked back over; that loads are gone shows in the numbers of the reads. A read that begins at the
-    beginning, or that lies in the past as a backfill does, came after such a loss and vouches for all that it took in.
+    A read looks back for rows that committed late, but lands only what raw lacks at that moment. So when loads before it are
+    taken away, which shows in the numbers of the reads, it does not vouch for what it looked back over; and what those that
+    are gone had found late is gone, too: the hole begins a lookback before them. A read that begins at the beginning, or that
+    lies in the past as a backfill does, came after such a loss and vouches for all that it took in.
     """
+    found: list[Interval] = []
     before, reached = 0, None
     for number, read_from, read_until in reads:
         lost = not numbers >= set(range(before + 1, number))
         if read_from and read_from >= read_until:
             continue  # asked for what lies in the future
         if read_from is None or (reached and read_until <= reached):
-            yield read_from or BEGINNING, read_until
+            found.append((read_from or BEGINNING, read_until))
         elif lost:
-            yield from ([] if reached else [(BEGINNING, BEGINNING)])
-            yield read_until, read_until
+            hole = reached - lookback if reached else BEGINNING
+            found = [(BEGINNING, BEGINNING), *((start, min(end, hole)) for start, end in found if start < hole), (read_until, read_until)]
         else:
-            yield (reached if reached and read_from <= reached else read_from), read_until
+            found.append((reached if reached and read_from <= reached else read_from, read_until))
         before, reached = number, max(reached or read_until, read_until)
+    return found
 
 
 def _joined(intervals: Iterable[Interval]) -> tuple[list[Interval], list[Interval]]:

@@ -83,7 +83,8 @@ def test_a_lost_weekend_is_put_back(make_works: Any, target: str):
 
     code, output, said = command(works, "status", "shop", "--gaps")
     assert code == 1
-    interval = [friday.isoformat().removesuffix("+00:00"), monday.isoformat().removesuffix("+00:00")]
+    # What the lost reads found late is gone, too: they had looked back two days.
+    interval = [(friday - timedelta(days=2)).isoformat().removesuffix("+00:00"), monday.isoformat().removesuffix("+00:00")]
     assert ["shop", "orders", "MISSING", *" ".join(interval).replace("T", " ").split()] in output
     assert said == f"To fill it: ingest backfill shop --from {interval[0]} --to {interval[1]}\n"
 
@@ -157,8 +158,9 @@ def day(number: int) -> datetime:
     [
         ([(1, None, day(3)), (2, day(1), day(4))], {1, 2}, []),
         ([(1, None, day(3)), (3, day(1), day(5))], {1, 2, 3}, []),  # read 2 failed, and read 3 caught up
-        ([(1, None, day(3)), (3, day(1), day(5)), (4, day(3), day(6))], {1, 3, 4}, [(day(3), day(5))]),  # read 2 is gone
-        ([(1, None, day(3)), (3, day(1), day(5)), (4, day(3), day(5))], {1, 3, 4}, []),  # … and was read again
+        # Read 2 is gone, and with it what it found late, looking back a day …
+        ([(1, None, day(3)), (3, day(4), day(5)), (4, day(4), day(6))], {1, 3, 4}, [(day(2), day(5))]),
+        ([(1, None, day(3)), (3, day(4), day(5)), (4, day(2), day(5))], {1, 3, 4}, []),  # … and was read again
         ([(1, None, day(3)), (3, None, day(5))], {1, 3}, []),  # … by a read of everything
         ([(2, day(1), day(5))], {2}, [(BEGINNING, day(5))]),
         ([(1, day(2), day(3)), (2, day(5), day(6))], {1, 2}, [(day(3), day(5))]),  # two intervals, and nothing else
@@ -166,7 +168,7 @@ def day(number: int) -> datetime:
     ],
 )
 def test_what_is_missing(reads: list, numbers: set[int], missing: list):
-    assert _joined(_covered(reads, numbers))[1] == missing
+    assert _joined(_covered(reads, numbers, timedelta(days=1)))[1] == missing
 
 
 def test_chunks_are_the_interval():

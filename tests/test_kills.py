@@ -16,7 +16,7 @@ import pytest
 from conftest import PROJECT, Works
 from engines.servers import ENGINES
 
-SEED, SCALE, FIRST_DAYS, ROUNDS = 4, 0.02, 20, 4
+SEED, SCALE, FIRST_DAYS, ROUNDS = 4, 0.02, 20, 3
 # Where each round's runs die, in this order: what comes later must still have work to do.
 STAGES = (
     ("extract",),

@@ -55,7 +55,6 @@ def source(context: Context) -> list:
         client,
         ENDPOINTS,
         params={"limit": 500},
-        lookback_hours=float(setting("sources.payments.lookback_hours", 48)),
     )
 
 
