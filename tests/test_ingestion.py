@@ -1006,8 +1006,9 @@ def test_only_the_rows_that_matter_come_back_from_the_server(place, shop, engine
         return relation
 
     monkeypatch.setattr(PostgresSession, "fetch", spy)
+    monkeypatch.setattr("ingestion.checksum.sample", lambda context: [])  # reads a range of each table, after the load
     assert place.load("shop") == {"orders": 2}
-    whole = sorted(SHOP["orders"].split(", "))
+    whole = sorted(["_changed_at", *SHOP["orders"].split(", ")])
     assert [count for columns, count in fetched if columns == whole] == [2]
     assert all(count <= 2 for columns, count in fetched if columns != ["id"])
 
@@ -1021,12 +1022,13 @@ def test_a_raw_column_that_someone_changed_is_not_filled_with_other_values(place
     place.load("supplier")
     before = place.query("select count(*), max(line_number) from raw_supplier.catalogue")
     place.server.execute("alter table raw_supplier.catalogue alter line_number type double precision")
-    (folder / "catalogue_2026-03-01.csv").write_text("sku|product_name|brand|category|unit_cost|pack_size\na|b|c|d|1.20|6\n")
+    catalogue = max(folder.glob("*.csv")).read_text()
+    (folder / "catalogue_2026-03-01.csv").write_text(catalogue)
     error = place.run("supplier")["supplier"].error
     assert "line_number" in error and "double precision" in error
     assert place.query("select count(*), max(line_number) from raw_supplier.catalogue") == before
     place.server.execute("alter table raw_supplier.catalogue alter line_number type bigint")
-    assert place.load("supplier") == {"catalogue": 1}
+    assert place.load("supplier") == {"catalogue": len(catalogue.splitlines()) - 1}
 
 
 def test_commands_that_make_no_sense(place):
