@@ -67,9 +67,9 @@ class Table:
     changed is landed. `excluded` columns never leave the source. A row whose key, or whose value of a `required` column, is
     null goes to quarantine.
 
-    A column that raw has and the source lost stops the table, until it is `renamed` (the source's name: raw's, by which the
-    key, the cursor and required columns may still be called) or `retired` (null from now on). A table that keeps less than
-    the share `keep` of its rows from one run to the next stops, too."""
+    A column that raw has and the source lost stops the table, until it is `retired` (null from now on) or `renamed`: raw's
+    name and the one that the source now uses, `{"amount": "total_amount"}`; the key, the cursor and required columns may be
+    called by either. A table that keeps less than the share `keep` of its rows from one run to the next stops, too."""
 
     name: str
     primary_key: str | tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class Table:
 
     def raw_name(self, column: str) -> str:
         """The name in raw of a source's column: dlt writes all names in snake case."""
-        return self.renamed.get(column) or _naming().normalize_identifier(column)
+        return next((name for name, now in self.renamed.items() if now == column), _naming().normalize_identifier(column))
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -357,10 +357,10 @@ class _Reader:
         new = [column for column in self.columns if column.raw_name not in self.raw]
         renamed = dict(self.table.renamed)
         for name in lost:
-            alike = [c for c in new if c.name not in renamed and self.session.stored(c.own_type) == self.raw[name]]
+            alike = [c for c in new if c.name not in renamed.values() and self.session.stored(c.own_type) == self.raw[name]]
             if alike:
-                renamed[max(alike, key=lambda c: SequenceMatcher(None, c.raw_name, name).ratio()).name] = name
-        found = [name for name in renamed if name not in self.table.renamed]
+                renamed[name] = max(alike, key=lambda c: SequenceMatcher(None, c.raw_name, name).ratio()).name
+        found = [now for name, now in renamed.items() if self.table.renamed.get(name) != now]
         retired = json.dumps([*self.table.retired, *lost], ensure_ascii=False)[1:-1]
         message = f"{self._where} has lost column {', '.join(lost)}"
         gone = f"retired=({retired},)"

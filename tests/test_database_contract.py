@@ -182,18 +182,18 @@ CHANGES = {
         "numeric(12,2)", ("1.5", "2", "3"),
         f"alter table t rename value to total_value; alter table t add other bigint; update t set total_value = 9.5, {LATER} where id = 1",
         [(1, Decimal("1.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
-        stopped=("has lost column value", 'renamed={"total_value": "value"}', "ingestion/sources/extra.py"),
-        mend={"renamed": {"total_value": "value"}}, mended=[(1, Decimal("9.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
+        stopped=("has lost column value", 'renamed={"value": "total_value"}', "ingestion/sources/extra.py"),
+        mend={"renamed": {"value": "total_value"}}, mended=[(1, Decimal("9.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
     ),
     "key_renamed": Change(
         "text", ("'a'", "'b'", "'c'"), f"alter table t rename id to number; {SET}'z' where number = 1",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column id", 'renamed={"number": "id"}'),
-        mend={"renamed": {"number": "id"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
+        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column id", 'renamed={"id": "number"}'),
+        mend={"renamed": {"id": "number"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
     ),
     "cursor_renamed": Change(
         "text", ("'a'", "'b'", "'c'"), f"{SET}'z' where id = 1; alter table t rename updated_at to changed_at",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column updated_at", 'renamed={"changed_at": "updated_at"}'),
-        mend={"renamed": {"changed_at": "updated_at"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
+        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column updated_at", 'renamed={"updated_at": "changed_at"}'),
+        mend={"renamed": {"updated_at": "changed_at"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
     ),
     "integer_to_bigint": Change(
         "integer", ("1", "2", "3"), f"alter table t alter value type bigint; {SET}9007199254740993 where id = 1",
@@ -469,7 +469,7 @@ def test_replayed_rows_are_what_would_have_landed(make_shop, target: str) -> Non
     shop.tables = [Table("mended", **key, required=("note",)), Table("never_broken", **key)]
     shop.load()
     shop.execute(widen[0].format("mended"), *(widen[1].format(name) for name in ("mended", "never_broken")))
-    renamed = {"renamed": {"total_amount": "amount"}}
+    renamed = {"renamed": {"amount": "total_amount"}}
     shop.tables = [Table("mended", **key, **renamed, required=("note",)), Table("never_broken", **key, **renamed)]
     for change in (
         sure % ("total_amount = 1.2345", 1, 1),

@@ -1008,7 +1008,7 @@ def test_only_the_rows_that_matter_come_back_from_the_server(place, shop, engine
     monkeypatch.setattr(PostgresSession, "fetch", spy)
     monkeypatch.setattr("ingestion.checksum.sample", lambda context: [])  # reads a range of each table, after the load
     assert place.load("shop") == {"orders": 2}
-    whole = sorted(["_changed_at", *SHOP["orders"].split(", ")])
+    whole = sorted(["_changed_at", "_deleted_at", *SHOP["orders"].split(", ")])
     assert [count for columns, count in fetched if columns == whole] == [2]
     assert all(count <= 2 for columns, count in fetched if columns != ["id"])
 
