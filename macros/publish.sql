@@ -46,6 +46,7 @@
     commit;
     begin isolation level repeatable read;
     set local lock_timeout = '10s';
+    {{ check_build() }}
     {{ publication_statements(models, run, there) }}
     {{ publication_grants(there) }}
     {%- if run.outcome == 'published' -%}

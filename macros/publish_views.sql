@@ -40,7 +40,10 @@
 
 {# A model that is no longer published must not go on saying what was true when it last was. #}
 {% macro drop_unpublished(models, there) -%}
-    {%- set kept = [audited_relation('publications') | string, audited_relation('publication_sources') | string, published_relation('data_status') | string] -%}
+    {%- set kept = [published_relation('data_status') | string] -%}
+    {%- for own in ('publications', 'publication_sources', 'build') -%}
+        {%- do kept.append(audited_relation(own) | string) -%}
+    {%- endfor -%}
     {%- for model in models -%}
         {%- do kept.extend([model.audited | string, model.published | string]) -%}
     {%- endfor -%}

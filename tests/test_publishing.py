@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,8 +31,8 @@ LAST_AUDIT = "max(finished_at) from audited.publications where outcome = 'publis
 STATE_OF_READER = STATE.replace(LAST_AUDIT, "max(published_at) from published.data_status")
 
 # Runs the statements of publishing one by one, and dies before one of them: as if the machine had been switched off there.
-KILLED = """
-import os, signal, sys
+KILLED = r"""
+import os, re, signal, sys
 from dbt.adapters.sql import SQLConnectionManager
 from dbt.cli.main import dbtRunner
 
@@ -40,7 +41,7 @@ whole = SQLConnectionManager.execute
 def execute(self, sql, *arguments, **options):
     if "parts_that_differ" not in sql:
         return whole(self, sql, *arguments, **options)
-    statements = sql.split(";")
+    statements = re.split(r";(?=(?:[^$]*\$\$[^$]*\$\$)*[^$]*$)", sql)  # not those within $$
     for statement in statements[: int(len(statements) * float(sys.argv[1]))]:
         whole(self, statement, *arguments, **options)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -216,6 +217,53 @@ def assert_published_is_built(works: Works) -> None:
     for name, rows in works.tables().items():
         assert rows
         assert sorted(works.query(f"select * from published.{name}"), key=repr) == rows, name
+
+
+@contextmanager
+def build_held_up(works: Works, table: str) -> Iterator[subprocess.Popen]:
+    """`dbt build`, as a process that has come to a table and waits there until the end of the block."""
+    given = works.environment
+    with psycopg.connect(
+        host=given["WAREHOUSE_HOST"], port=given["WAREHOUSE_PORT"], dbname=given["WAREHOUSE_DATABASE"], user=given["WAREHOUSE_USER"],
+        password=given["DBT_ENV_SECRET_WAREHOUSE_PASSWORD"],
+    ) as connection:  # fmt: skip
+        connection.execute(f"lock table {table} in access share mode")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dbt.cli.main", "build"],
+            env={**os.environ, **given, "DBT_TARGET_PATH": str(works.folder / "other_target")},
+            cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        while process.poll() is None and not works.query("select 1 from pg_locks where not granted"):
+            time.sleep(0.1)
+        assert process.poll() is None, process.stdout.read()
+        yield process
+
+
+def test_two_builds_at_once(works: Works):
+    """The second leaves, and the first one is not disturbed; one that lost its place builds and publishes nothing more."""
+    if works.engine.target != "postgres":
+        pytest.skip("a DuckDB file is one process's: tests/test_ingestion.py")
+    before = works.tables()
+    with build_held_up(works, "core.dim_store") as first:
+        second = subprocess.run(
+            [sys.executable, "-m", "dbt.cli.main", "build"],
+            env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert second.returncode == 2 and "is still running" in second.stdout and " of 14" not in second.stdout, second.stdout
+    output, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, output
+    assert works.tables() == before and {each.is_stale for each in status(works).values()} == {False}
+
+    runs = works.query("select count(*) from audited.publications where outcome = 'published'")
+    with build_held_up(works, "core.dim_store") as first:
+        taking = threading.Thread(target=works.execute, args=("update audited.build set build_id = 'another'",))
+        taking.start()
+        time.sleep(1)
+        assert taking.is_alive(), "whoever takes the place waits for the model that is being built"
+    output, _ = first.communicate(timeout=300)
+    taking.join()
+    assert first.returncode == 1 and "has begun, so this one builds and publishes nothing more" in output
+    assert works.query("select count(*) from audited.publications where outcome = 'published'") == runs
 
 
 def test_a_copy_that_differs_is_mended_whatever_happened_to_it(works: Works):

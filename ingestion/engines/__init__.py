@@ -45,11 +45,6 @@ class Warehouse(ABC):
     def address(self) -> str:
         """Where it is, for people."""
 
-    def schema(self, layer: str) -> str:
-        """dbt's name of a layer's schema on this target: macros/generate_schema_name.sql."""
-        own = self.connection.get("schema") or self.connection.get("dataset")
-        return layer if own == "unfiled" else f"{own}_{layer}"
-
     def refuse(self, *settings: str) -> None:
         """Raises IngestError for a setting that dbt heeds and we do not: we would work as somebody else."""
         if given := [name for name in settings if self.connection.get(name)]:

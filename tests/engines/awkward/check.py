@@ -49,6 +49,12 @@ EXPECTED: dict[str, tuple[type, Callable[[str], Any]]] = {
 }
 
 
+def _schema(warehouse: Warehouse) -> str:
+    """What dbt calls the layer `awkward` on this target: macros/generate_schema_name.sql."""
+    own = warehouse.connection.get("schema") or warehouse.connection.get("dataset")
+    return "awkward" if own == "unfiled" else f"{own}_awkward"
+
+
 def build(target: str) -> None:
     """Seeds and models, built anew."""
     from dbt.cli.main import dbtRunner
@@ -73,7 +79,7 @@ def differences(target: str) -> Iterator[Difference]:
             if path.stem.startswith("wide_") and _is_stand_in(warehouse):
                 continue
             columns = [name for name in _columns(path) if name in EXPECTED]
-            found = session.rows(f"select case_name, {', '.join(columns)} from {warehouse.schema('awkward')}.{path.stem}_seen")
+            found = session.rows(f"select case_name, {', '.join(columns)} from {_schema(warehouse)}.{path.stem}_seen")
             yield from compared(path, columns, {case: values for case, *values in found})
 
 
