@@ -116,6 +116,18 @@ def test_a_full_disk_is_named_and_loses_nothing(make_works):
     assert landed == listed
 
 
+def test_a_server_whose_disk_is_full_is_named_and_loses_nothing(make_works):
+    works = make_works(days=2, scale=SCALE, target="postgres")
+    ingest = [sys.executable, "-m", "ingestion.cli", "run"]
+    environment = {**os.environ, **works.environment}
+    with works.engine.full_disk():
+        done = subprocess.run(ingest, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "shop: The warehouse 127.0.0.1" in done.stderr and "broke off" in done.stderr and "Traceback" not in done.stderr
+    landed = works.ingest()
+    assert all(landed[f"shop.{table}"] for table in ("customers", "orders", "order_items"))
+
+
 def test_a_warehouse_that_takes_no_writes_is_named_and_loses_nothing(make_works):
     works = make_works(days=2, scale=SCALE, target="postgres")
     works.execute("alter database warehouse set default_transaction_read_only = on")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 OLDEST = 16
 LOCK_SECONDS = 5
+# What is said, by one driver or another, when the server went away.
+BROKE_OFF = ("server closed the connection", "terminating connection", "Connection refused", "connection is lost", "connection is closed")
 # What a dbt profile may say of a connection, which libpq takes by the same name.
 PARAMETERS = ("host", "port", "user", "dbname", "sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout", "keepalives_idle")
 # PostgreSQL's name of a type: DuckDB's, where it is not just the same in capitals.
@@ -240,8 +242,11 @@ class PostgresSession(Session):
     def explained(self, error: BaseException) -> IngestError | None:
         """dlt speaks through psycopg2 and ADBC, so what they say is all that their errors have in common."""
         text = " ".join(str(cause) for cause in causes(error))
-        if "server closed the connection" in text or "terminating connection" in text or "Connection refused" in text:
-            return IngestError(f"The warehouse {self.warehouse.address} broke off.", "The next run takes up what is missing.")
+        if any(words in text for words in BROKE_OFF):
+            return IngestError(
+                f"The warehouse {self.warehouse.address} broke off.",
+                "Its own log says why: a full disk, a restart. The next run takes up what is missing.",
+            )
         if found := re.search(r"permission denied for [^\n]*", text):
             user = self.warehouse.parameters.get("user", "?")
             return IngestError(

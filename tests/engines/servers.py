@@ -8,6 +8,7 @@ In a shell: `python tests/engines/servers.py postgres FOLDER`, which says what t
 """
 
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -144,6 +145,22 @@ class PostgresWarehouse(DuckDBFile):
     def stop(self) -> None:
         """Stop and forget: the next start makes an empty server."""
         self._server.remove()
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """The server's files may not grow much beyond where its log ends, and without a log it goes down, as it does when the disk
+        is full. Afterwards there is room again, and it is started."""
+        [(end,)] = self.query("select file_offset from pg_walfile_name_offset(pg_current_wal_lsn())")
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self._server.stop()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (end + 300_000, unlimited[1]))
+        try:
+            self._server.start(self._port)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        yield
+        self._server.stop()
+        self._server.start(self._port)
 
     @property
     def environment(self) -> dict[str, str]:
