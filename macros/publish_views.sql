@@ -24,7 +24,7 @@
     {%- set statements = default__publish_views(models, data_status, there) -%}
     {%- set made_from = [statements] -%}
     {%- for model in models -%}
-        {#- Where the columns changed, `copy_to_audited` has dropped the view. -#}
+        {#- Where the columns changed, `make_audited` has dropped the view. -#}
         {%- do made_from.append(there[model.built | string].columns) -%}
         {%- if model.published | string not in there -%}
             {%- do made_from.append(invocation_id) -%}

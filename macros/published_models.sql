@@ -5,7 +5,7 @@
     audited, published
     day          a large fact's column of days (`fact_config`), by which it is copied; none for other models
     cluster_by   BigQuery: its columns
-    upstream     the ids of all that it is made of: sources, seeds, models, snapshots
+    upstream     the ids of all that it is made of: sources, seeds, models
 #}
 {% macro published_models() -%}
     {%- set models = [] -%}
