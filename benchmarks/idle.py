@@ -66,11 +66,11 @@ def measure(folder: Path, count: int, small: bool) -> str:
 
 
 def _statements(results: list[dict], tests: bool) -> list[str]:
-    """The SQL of the last build's models and snapshots, in its order, and that of its data tests if asked for."""
+    """The SQL of the last build's models, in its order, and that of its data tests if asked for."""
     statements = []
     for result in results:
         node, sql = result["node"], result.get("compiled_code")
-        if node["resource_type"] in ("model", "snapshot") and sql:
+        if node["resource_type"] == "model" and sql:
             statements += _materialised(node, sql)
         elif tests and node["resource_type"] == "test" and sql:
             statements.append(f"select count(*) from ({sql}) as failures")
@@ -78,7 +78,7 @@ def _statements(results: list[dict], tests: bool) -> list[str]:
 
 
 def _materialised(node: dict, sql: str) -> list[str]:
-    """What dbt does with a model's SELECT at the least; a snapshot's is only run, as nothing has changed."""
+    """What dbt does with a model's SELECT at the least; an incremental one's is only run, as nothing has changed."""
     kind, relation = node["config"]["materialized"], node["relation_name"]
     if kind == "view":
         return [f"create or replace view {relation} as {sql}"]
@@ -116,7 +116,7 @@ def _section(runs: dict[str, list[Run]], nodes: Counter, spent: dict[str, float]
     bare_test = 1000 * max(0.0, seconds(runs[TESTS]) - seconds(runs[MODELS])) / max(1, nodes["test"])
     return f"""
 The sample company at scale 1 after 90 days, already built; dbt has parsed the project before. Each run is a process of its own, from its
-start to its end; dbt uses two threads. Bare SQL is the compiled SELECT of every model and snapshot, written to the same tables (and the
+start to its end; dbt uses two threads. Bare SQL is the compiled SELECT of every model, written to the same tables (and the
 data tests' SELECTs) by one DuckDB connection in a copy of the warehouse.
 
 {aim}

@@ -62,7 +62,7 @@ def _section(runs: dict[float, dict[str, list[Run]]]) -> str:
         ""
         if max(builds.values()) < 0.5
         else "\n\nA build does the same nodes with little news as with much, and its time is mostly dbt's own work per node and the tests "
-        "over whole tables (see above); snapshots and incremental models do more statements the second time than the first."
+        "over whole tables (see above); incremental models do more statements the second time than the first."
     )
     return f"""
 `demo run` with an installed environment and a folder of its own: the company's servers start (the first time they are made, with 90 days

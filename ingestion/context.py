@@ -293,15 +293,16 @@ class Context:
             for name, columns, rows in (("quarantine", QUARANTINE, misfits), ("reads", READS, reads))
         ]
 
-    def record_failure(self, why: str) -> None:
-        """Records in `reads`, outside of any load, that none of the source's tables could be read. A source that was never
-        loaded has none, and nothing that could be taken for up to date."""
-        tables = [name for name in self.session.tables(self.dataset) if not name.startswith("_dlt") and name not in OWN_TABLES]
+    def record_failure(self, why: str, table: str | None = None) -> None:
+        """Records in `reads`, outside of any load, that this table, or none of the source's tables, could be read as it is. A
+        source that was never loaded has none, and nothing that could be taken for up to date."""
+        there = [name for name in self.session.tables(self.dataset) if not name.startswith("_dlt") and name not in OWN_TABLES]
+        tables = [table] if table else there
         self.types.clear()
-        if not tables or not self.raw_types("reads"):
+        if not there or not self.raw_types("reads"):
             return
-        self.failures = dict.fromkeys(tables, redact(why, self.secrets))
-        rows = [{**row, "_dlt_load_id": ""} for row in self._reads(tables)]
+        self.failures |= dict.fromkeys(tables, redact(why, self.secrets))
+        rows = [{**row, "rows_landed": 0, "rows_quarantined": 0, "_dlt_load_id": ""} for row in self._reads(tables)]
         columns = {**READS, "_dlt_load_id": {"data_type": "text", "nullable": False}}
         self.session.append(self.dataset, "reads", _arrow(columns, rows).to_reader())
 

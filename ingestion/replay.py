@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.context import Context, Options, Progress
 from ingestion.contract import Quarantined
-from ingestion.errors import explanation, redact
+from ingestion.errors import IngestError, explanation, redact
 from ingestion.load import chosen, run_pipeline
 from ingestion.settings import prepare_dlt
 from ingestion.warehouse import Session, find_warehouse
@@ -103,6 +103,8 @@ class _Rows:
         """dlt resources of the rows that fit."""
         import dlt
 
+        if not hasattr(self.module, "replay"):
+            raise IngestError(f"ingestion/sources/{context.source}.py has no function `replay`.", "docs/add-a-source.md has one to copy.")
         self.fitting, self.reasons, self.landing = {}, {}, []
         schema = dlt.current.pipeline().default_schema.tables
         found: dict[str, list[Quarantined]] = {}

@@ -69,8 +69,11 @@ def test_a_run_compares_some_rows(works: Works):
     works.execute("update raw_shop.order_items set unit_price = unit_price + 0.01 where id = 7")
     [report] = here(works, ingestion.run, ["shop"])
     assert not report.ok and "order_items: id " in report.error and "unit_price differs in 1 of" in report.error
+    last = "select outcome from raw_shop.reads where table_name = 'order_items' order by read_id desc limit 1"
+    assert works.query(last) == [("failed",)], "what is made of it is not to be published"
     [report] = here(works, ingestion.run, ["shop"], full=True)
     assert report.ok and report.checked["order_items"] > 100
+    assert works.query(last) == [("complete",)]
 
 
 def test_a_sample_is_some_ranges_and_can_be_drawn_again(works: Works, small_ranges: None):

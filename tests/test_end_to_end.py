@@ -95,7 +95,7 @@ def test_again_is_the_same(works: Works):
 
 def test_incremental_facts_equal_a_rebuild_from_raw(works: Works):
     before = works.tables()
-    works.build("--full-refresh", "--select", "marts", "--exclude", "resource_type:snapshot")
+    works.build("--full-refresh", "--select", "marts")
     assert works.tables() == before
 
 
@@ -115,7 +115,7 @@ def test_loading_daily_or_at_once_gives_the_same_facts(daily: Works, at_once: Wo
 
 
 # Members of which more than one thing was said during the days, or which were deleted: their versions in
-# between, and when a deletion was noticed, are what a snapshot cannot see with one load at the end.
+# between, and when a deletion was noticed, are what one load at the end cannot see.
 BUSY = """
     select {entity}_id from core.dim_{entity} where is_deleted
     union

@@ -60,7 +60,7 @@ def load_raw(original: duckdb.DuckDBPyConnection, query: Any, folder: Path) -> N
 
 
 def build(address: dict[str, Any], folder: Path) -> None:
-    """Seeds, models and snapshots. No tests: fakesnow adds decimals as floats, which one of them would notice."""
+    """Seeds and models. No tests: fakesnow adds decimals as floats, which one of them would notice."""
     (folder / "profiles.yml").write_text(PROFILE.format(**address))
     environment = {"DBT_PROFILES_DIR": folder, "DBT_TARGET_PATH": folder / "target", "DBT_LOG_PATH": folder, "DBT_TARGET": "snowflake"}
     subprocess.run(
@@ -73,12 +73,8 @@ def compared(original: duckdb.DuckDBPyConnection, query: Any, schema: str) -> li
     """A line for each table: its rows, or how many differ, with an example."""
     lines = []
     for _, table in _tables(original, f"schema_name = '{schema}'"):
-        # `dbt_updated_at` of a deleted row is the time of the run; JSON is written differently.
-        columns = {
-            name: kind
-            for name, kind, *_ in original.execute(f"describe {schema}.{table}").fetchall()
-            if kind != "JSON" and name != "dbt_updated_at"
-        }
+        # JSON is written differently.
+        columns = {name: kind for name, kind, *_ in original.execute(f"describe {schema}.{table}").fetchall() if kind != "JSON"}
         here = original.execute(f"select {_values(columns, 'epoch_us({})')} from {schema}.{table}").fetchall()
         there = query(f"select {_values(columns, 'date_part(epoch_microsecond, {})')} from warehouse.{schema}.{table}")
         ours, theirs = _plain(columns, here), _plain(columns, there)
