@@ -87,6 +87,7 @@ def bad(result: Any) -> dict[str, str]:
     }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """When several processes run the tests, a file stays in one of them, as its tests share what they build; so do those with `parity`."""
     for item in items:

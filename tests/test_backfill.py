@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Works
+from engines.parity import WITHOUT_TESTS
 
 from ingestion.backfill import BackfillReport, backfill, chunks_of
 from ingestion.status import BEGINNING, _covered, _joined, gaps
@@ -19,6 +20,9 @@ from ingestion.status import BEGINNING, _covered, _joined, gaps
 PROJECT = Path(__file__).parent.parent
 SOURCES = ("payments", "shop", "supplier")
 FRIDAY, MONDAY = 2, 5  # the numbers of the reads before and after the weekend
+# A company in whose lost weekend no customer or product was deleted, or changed and changed again on Monday: what a source no
+# longer says nobody can put back.
+SEED = 5
 
 
 def here(works: Works, function: Callable, *arguments: Any, **options: Any) -> Any:
@@ -60,12 +64,12 @@ def rows_of(works: Works) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("target", ["dev", "postgres"])
 def test_a_lost_weekend_is_put_back(make_works: Any, target: str):
-    works = make_works(days=3, scale=0.02, target=target)
+    works = make_works(days=3, scale=0.02, seed=SEED, target=target)
     works.ingest()
     for _ in range(4):
         works.systems.live(1)
         works.ingest()
-    works.build()
+    works.build(*WITHOUT_TESTS)
     undisturbed = rows_of(works)
     friday, monday = (
         works.query(f"select max(read_until) from raw_shop.reads where read_id = {number}")[0][0] for number in (FRIDAY, MONDAY)
@@ -75,7 +79,7 @@ def test_a_lost_weekend_is_put_back(make_works: Any, target: str):
 
     for source in SOURCES:
         lose(works, source, *range(FRIDAY + 1, MONDAY))
-    works.build("--full-refresh")
+    works.build("--full-refresh", *WITHOUT_TESTS)
     lost = rows_of(works)
     earlier = f"select * from core.fact_sales where ordered_at < timestamptz '{friday}'"
     sold_earlier = set(works.query(earlier))
@@ -96,7 +100,7 @@ def test_a_lost_weekend_is_put_back(make_works: Any, target: str):
         assert not [line for line in output if "MISSING" in line]
         assert output[-1] == ["Now:", "dbt", "build"]
         assert command(works, "status", source, "--gaps")[0] == 0
-    works.build()
+    works.build(*WITHOUT_TESTS)
     assert rows_of(works) == undisturbed
     # What was sold before and did not come again is as it was, down to the load that told of it.
     came_again = f"""
@@ -105,7 +109,7 @@ def test_a_lost_weekend_is_put_back(make_works: Any, target: str):
     """
     untouched = set(works.query(f"{earlier} and order_id not in ({came_again})"))
     assert 0 < len(untouched) < len(undisturbed["fact_sales"]) and untouched <= sold_earlier
-    works.build("--full-refresh")
+    works.build("--full-refresh", *WITHOUT_TESTS)
     assert rows_of(works) == undisturbed
 
 

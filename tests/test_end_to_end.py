@@ -11,6 +11,7 @@ from typing import Any
 import holidays
 import pytest
 from conftest import MARTS, STAR, Works, bad
+from engines.parity import WITHOUT_TESTS
 
 HISTORY, DAYS = 10, 5
 
@@ -24,7 +25,7 @@ def daily(make_works: Any) -> Works:
     for _ in range(DAYS):
         works.systems.live(1)
         works.ingest()
-        works.build("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+        works.build(*WITHOUT_TESTS)
     works.build()
     return works
 
@@ -243,7 +244,7 @@ def test_text_is_clean(works: Works):
         ("delete from raw_shop.customers where id = 1", "current_version_agrees_snap_customer"),
         ("insert into raw_shop.products select * replace ('Gadgetry' as category, now() as _changed_at) from raw_shop.products "
          "where id = 1 limit 1",
-         "stg_shop__product__every_spelling_is_mapped"),
+         "stg_shop__product_version__every_spelling_is_mapped"),
     ],
 )  # fmt: skip
 def test_planted_errors_are_caught(daily: Works, tmp_path: Path, error: str, test: str):
@@ -281,7 +282,7 @@ def test_a_file_that_was_mended_leaves_no_trace(make_works: Any):
     """The supplier sends a wrong file, we build on it, and then the right one: the history is as if it never was."""
     works = make_works(3)
     works.ingest()
-    works.build()
+    works.build(*WITHOUT_TESTS)
     before = works.query("from core.dim_product order by all")
     newest = max(works.systems.supplier_folder.glob("catalogue_*.csv"))
     right = newest.read_text()
@@ -289,13 +290,13 @@ def test_a_file_that_was_mended_leaves_no_trace(make_works: Any):
     wrong = [re.sub(r"\|[0-9.]*\|([0-9]*)$", r"|77.77|\1", line) for line in lines[: len(lines) * 9 // 10]]  # costs; the rest is missing
     newest.write_text("\n".join([header, *wrong, ""]))
     works.ingest()
-    works.build()
+    works.build(*WITHOUT_TESTS)
     assert works.query(
         "select count(*) filter (where unit_cost = 77.77) > 100, count(*) filter (where is_deleted) > 50 from core.dim_product"
     ) == [(True, True)]
     newest.write_text(right)
     works.ingest()
-    works.build()
+    works.build(*WITHOUT_TESTS)
     assert works.query("from core.dim_product order by all") == before
 
 

@@ -64,7 +64,7 @@ def found(parity: Parity) -> dict[str, Comparison]:
 
 
 def test_all_engines_have_the_same_rows(found: dict[str, Comparison]):
-    """After the first load, after five days that came one by one, and after a full refresh: every table of every layer."""
+    """After the first load, after days that came one by one, and after a full refresh: every table of every layer."""
     assert {title: comparison.differences[:5] for title, comparison in found.items() if comparison.differences} == {}
     assert list(found) == ["first load", f"{DAYS} days", "full refresh"]
 
@@ -77,7 +77,7 @@ def test_there_was_something_to_compare(found: dict[str, Comparison], parity: Pa
         assert sum(rows for table, rows in last.items() if table.startswith(layer)) > 50, layer
     for table in ("snapshots.snap_customer", "core.dim_product", "core.fact_sales", "core.fact_payment"):
         assert last[table] > first[table] > 50, table
-    assert all(rows for rows in last.values())
+    assert [table for table, rows in last.items() if not rows and not table.endswith(".quarantine")] == []
 
 
 def test_a_change_that_depends_on_the_engine_is_red_and_points_at_the_row(

@@ -1,7 +1,7 @@
-"""Runs `ingest` and `dbt build` in one process, which dies by SIGKILL when it comes to a place for the n-th time.
+"""A pipeline that dies by SIGKILL when it comes to a place for the n-th time.
 
-`python tests/victim.py FILE [PLACE N]`: without a place it lives to its end and writes to FILE how often it came to each place. A place
-is a step of the landing, or a node of dbt: each of the node's statements is come to twice, before it is sent and after it.
+A place is a step of the landing, or a node of dbt: each of the node's statements is come to twice, before it is sent and after it.
+Importing this module imports all that the pipeline needs, so that a process which has done it once can fork one victim after another.
 """
 
 import json
@@ -13,6 +13,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ingestion.settings import prepare_dlt
+
+prepare_dlt()
+
+import dbt.adapters.duckdb  # noqa: E402
+import dbt.adapters.postgres  # noqa: E402, F401
+import dlt.extract.extractors  # noqa: E402
+import dlt.load.load  # noqa: E402
+import dlt.normalize.normalize  # noqa: E402
+from dbt.adapters.sql.connections import SQLConnectionManager  # noqa: E402
+from dbt.cli.main import dbtRunner  # noqa: E402
+from dlt.destinations.job_client_impl import SqlJobClientBase  # noqa: E402
+
+import ingestion  # noqa: E402
+from ingestion.context import Context  # noqa: E402
+
+PROJECT = Path(__file__).parent.parent
 counts: Counter[str] = Counter()
 doom: tuple[str, int] | None = None
 
@@ -41,13 +58,6 @@ def watch(owner: Any, function: str, place: str | Callable[[], str | None]) -> N
 
 
 def watch_landing() -> None:
-    import dlt.extract.extractors
-    import dlt.load.load
-    import dlt.normalize.normalize
-    from dlt.destinations.job_client_impl import SqlJobClientBase
-
-    from ingestion.context import Context
-
     watch(dlt.extract.extractors.ArrowExtractor, "write_items", "extract")  # a batch of rows
     watch(dlt.normalize.normalize, "w_normalize_files", "normalise")
     watch(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
@@ -56,8 +66,6 @@ def watch_landing() -> None:
 
 
 def watch_dbt() -> None:
-    from dbt.adapters.sql.connections import SQLConnectionManager
-
     built = set()
 
     def node() -> str | None:
@@ -84,30 +92,25 @@ def watch_dbt() -> None:
     SQLConnectionManager.add_query = add_query
 
 
-def main() -> int:
+def live(folder: Path, environment: dict[str, str], place: str | None, number: int, is_landing: bool) -> None:
+    """`ingest`, if it is landing, and `dbt build`, in a process of its own. Without a place it lives to its end and writes to
+    `places.json` how often it came to each place; what it says goes to `said.txt`."""
     global doom
-    file = Path(sys.argv[1])
-    if len(sys.argv) > 2:
-        doom = (sys.argv[2], int(sys.argv[3]))
-    import ingestion
-    from ingestion.settings import prepare_dlt
-
-    prepare_dlt()
-    watch_landing()
-    reports = ingestion.run()
-    if failed := [f"{report.source}: {report.error}" for report in reports if not report.ok]:
-        print("\n".join(failed))
-        return 1
-    reach("between")
-    from dbt.cli.main import dbtRunner
-
+    doom = (place, number) if place else None
+    said = os.open(folder / "said.txt", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    os.environ.update(environment)
+    os.chdir(PROJECT)
+    if is_landing:
+        watch_landing()
+        reports = ingestion.run()
+        if failed := [f"{report.source}: {report.error}" for report in reports if not report.ok]:
+            sys.exit("\n".join(failed))
+        reach("between")
     watch_dbt()
     # Tests decide about publishing only; whoever dies before it need not wait for them.
-    tests = ["test"] if doom and doom[0] != "publish" else []
+    tests = ["test"] if place and place != "publish" else []
     result = dbtRunner().invoke(["--quiet", "build", "--exclude-resource-type", "unit_test", *tests])
-    file.write_text(json.dumps(counts))
-    return 0 if result.success else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    (folder / "places.json").write_text(json.dumps(counts))
+    sys.exit(0 if result.success else 1)
