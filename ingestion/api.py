@@ -175,6 +175,7 @@ class _Reader:
                     continue
                 digest = _digest(text)
                 if known.get(key or digest) == digest:
+                    context.superseding(endpoint.table, key and key_text([key]), changed_at)
                     continue
                 known[key or digest] = digest
                 self.seen.new += 1
@@ -195,7 +196,8 @@ class _Reader:
         if self.endpoint.cursor or not options.is_interval:
             cursor = self.remember.get("cursor") or before
             reached = datetime.fromisoformat(cursor) if cursor else self.now
-            self.context.covers(self.endpoint.table, self.start, options.until or reached)
+            # An API has no clock that we could ask, and of what lies in the future nobody has told yet.
+            self.context.covers(self.endpoint.table, self.start, min(options.until, self.now) if options.until else reached)
 
     def _conclude(self) -> None:
         """What the records of this run say of the source, and what to remember of them."""
@@ -315,6 +317,8 @@ class _Seen:
     new: int = 0  # that fit, and that raw did not hold
     misfits: int = 0
     highest: datetime | None = None  # cursor
+    fits_until: datetime | None = None  # the latest instant of a record that fits, and of one that does not
+    misfits_until: datetime | None = None
     names: set[str] = field(default_factory=set)  # of all fields
     wrong: Counter = field(default_factory=Counter)  # by place in the record: misfits
     reasons: dict[str, str] = field(default_factory=dict)  # by place: the first
@@ -327,6 +331,11 @@ class _Seen:
         # A record dated in the future must not end all reading: the cursor goes no further than now.
         if updated_at and updated_at <= now:
             self.highest = max(self.highest or updated_at, updated_at)
+        instant = min(updated_at or now, now)
+        if wrong:
+            self.misfits_until = max(self.misfits_until or instant, instant)
+        else:
+            self.fits_until = max(self.fits_until or instant, instant)
 
     def misfit(self, said: Any, wrong: dict[str, str]) -> None:
         self.misfits += 1
@@ -335,7 +344,10 @@ class _Seen:
         self.example = self.example or (said if isinstance(said, dict) else {})
 
     def broken(self, endpoint: Endpoint, known: Iterable[str], source: str) -> Iterator[str]:
-        """What is wrong in the same way in all that is new: that is no row that went wrong, the source has changed."""
+        """What is wrong in the same way in all that is new: that is no row that went wrong, the source has changed. But for
+        rows that went wrong a while ago, which the look-back reads again, and that something right has followed."""
+        if self.fits_until and self.misfits_until and self.fits_until >= self.misfits_until:
+            return
         for place in [place for place, count in self.wrong.items() if count == self.misfits and not self.new]:
             yield f"{self.reasons[place]} in all of {self.misfits} new records."
             new = self.names - set(known) - {field.name for field in endpoint.contract}
@@ -357,7 +369,7 @@ def replayed(
     endpoint = next((endpoint for endpoint in endpoints if endpoint.table == table), None)
     if not endpoint:
         return None, dict.fromkeys((row.row_id for row in rows), "its endpoint is no longer read")
-    fitting: dict[tuple[str, datetime], tuple[str, Row]] = {}  # by key and version: the last load that brought it
+    fitting: dict[tuple[str, datetime], tuple[Quarantined, Row]] = {}  # by key and version: the last one that was brought
     reasons = {}
     for quarantined in sorted(rows, key=lambda row: row.load_id):
         row, wrong = endpoint.row(_said(quarantined.record), quarantined.changed_at)
@@ -365,12 +377,14 @@ def replayed(
             reasons[quarantined.row_id] = "; ".join(wrong.values())
         else:
             key, _, text, changed_at = row
-            fitting[key or _digest(text), changed_at] = quarantined.load_id, row
+            fitting[key or _digest(text), changed_at] = quarantined, row
     known = _versions(context, table, min((version[1] for version in fitting), default=None))
     new = []
-    for version, (load_id, row) in fitting.items():
+    for version, (quarantined, row) in fitting.items():
         loads = known.get(version, {})
-        if _digest(row[2]) not in loads and max(loads.values(), default="") <= load_id:
+        if loads and not quarantined.is_open:
+            continue  # the source has said the same version again, and right
+        if _digest(row[2]) not in loads and max(loads.values(), default="") <= quarantined.load_id:
             new.append(row)
     return (_arrow(new) if new else None), reasons
 

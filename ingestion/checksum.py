@@ -65,7 +65,7 @@ def checksum(sources: Iterable[str] | None = None, target: str | None = None, ev
 
 def sample(context: Context) -> list[TableCheck]:
     """Compares one range of each of a database's tables, right after they were loaded."""
-    tables = [table for table in _tables(context.source) if table.name not in context.failures]
+    tables = [table for table in _tables(context.source) if table.cursor and table.name not in context.failures]
     return list(_database(context, tables, 1, Random())) if tables else []
 
 
@@ -91,12 +91,16 @@ def _tables(source: str) -> Sequence["Table"]:
 
 
 def _database(context: Context, tables: Sequence["Table"], ranges: int, random: Random) -> Iterator[TableCheck]:
+    from psycopg import IsolationLevel
+
     from ingestion import database
 
     source = database.server(context.source)
     context.secrets.add(source.parameters.get("password", ""))
     state = table_states(context.session, context.source)
     with database.connect(source) as connection:
+        # One snapshot for all that is asked, as others write to the source meanwhile.
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.execute("set timezone = 'UTC'")
         columns = database.columns_of(connection, context, source.schema, tables)
         for table in tables:
@@ -105,7 +109,12 @@ def _database(context: Context, tables: Sequence["Table"], ranges: int, random: 
             if not table.cursor:
                 check.note = "has no cursor that tells what changed since the last read"
             elif cursor:
-                _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
+                try:
+                    _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
+                except Exception as error:  # what differs in other tables is to be known all the same
+                    check.note = f"could not be compared: {redact(explanation(error), context.secrets)}"
+                    connection.rollback()
+                    connection.execute("set timezone = 'UTC'")
             yield check
 
 
@@ -152,7 +161,7 @@ class _Table:
         if rows > LARGE:
             chosen = f"{self.name} as source tablesample system ({min(100, 1_000_000 / rows)}) repeatable ({random.randrange(2**31)})"
         found = self.connection.execute(f"select {keys} from {chosen} limit 1").fetchone()
-        return list(found) if found else None
+        return list(found) if found and None not in found else None
 
     def _compare_range(self, start: list[str] | None, sign: str) -> list[str] | None:
         """Compares the range that begins at (or after) this key; gives its last key, None when there was none."""
@@ -178,6 +187,7 @@ class _Table:
         """SQL of the source: the rows of a range that were there when it was last read."""
         names = ", ".join(_quoted(column.name) for column in self.key)
         conditions = [f"{_quoted(self.cursor.name)} <= {_literal(self.reached)}::{self.cursor.declared}"]
+        conditions += [f"{_quoted(column.name)} is not null" for column in self.key]
         if start is not None:
             values = ", ".join(f"{_literal(value)}::{column.declared}" for value, column in zip(start, self.key, strict=True))
             conditions.append(f"({names}) {sign} ({values})")
@@ -230,12 +240,14 @@ class _Table:
 
     @property
     def _is_late(self) -> str:
-        """SQL: whether a row differs because it committed after the last read, with a cursor that the next one looks back to."""
+        """SQL: whether a row may differ because it committed after the last read: the next one takes it."""
         if not is_time(self._type(self.cursor)):
             return "false"
         name = _quoted(self.cursor.raw_name)
-        since = f"cast({_literal(self.reached)} as {self._type(self.cursor)}) - interval {self.source.lookback.total_seconds():.0f} seconds"
-        return f"source.{name} is distinct from raw.{name} and source.{name} > {since}"
+        reached = f"cast({_literal(self.reached)} as {self._type(self.cursor)})"
+        lookback = f"interval {self.source.lookback.total_seconds():.0f} seconds"
+        # In the same tick of the clock, which can be as long as a day, a row can change again with the same cursor.
+        return f"(source.{name} >= {reached} or (source.{name} is distinct from raw.{name} and source.{name} > {reached} - {lookback}))"
 
     def _told(self, column: "Column | None", found: list[tuple], keys: list[list[str]]) -> str:
         names = ", ".join(column.raw_name for column in self.key)

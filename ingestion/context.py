@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -23,6 +23,7 @@ QUARANTINE_NOTES = 5  # reasons that a run tells of; `ingest status` counts all
 
 DELETED_AT, CHANGED_AT = "_deleted_at", "_changed_at"
 INSTANT = "TIMESTAMP WITH TIME ZONE"
+DIFFERS = "differs"  # the outcome of a read after which raw is not what the source says
 READS = {
     "read_id": {"data_type": "bigint", "nullable": False},
     "table_name": {"data_type": "text", "nullable": False},
@@ -31,6 +32,7 @@ READS = {
     "reason": {"data_type": "text"},
     "read_from": {"data_type": "timestamp"},
     "read_until": {"data_type": "timestamp"},
+    "is_interval": {"data_type": "bool"},  # whether only an interval was asked for, which says nothing of what is new
     "rows_landed": {"data_type": "bigint"},  # null for a first load inside DuckDB until it has been counted
     "rows_quarantined": {"data_type": "bigint", "nullable": False},
 }
@@ -46,7 +48,13 @@ QUARANTINE = {
     "closed_at": {"data_type": "timestamp"},
     "closed_as": {"data_type": "text"},
 }
-ARROW = {"bigint": pyarrow.int64(), "text": pyarrow.string(), "json": pyarrow.string(), "timestamp": pyarrow.timestamp("us", "UTC")}
+ARROW = {
+    "bigint": pyarrow.int64(),
+    "text": pyarrow.string(),
+    "json": pyarrow.string(),
+    "bool": pyarrow.bool_(),
+    "timestamp": pyarrow.timestamp("us", "UTC"),
+}
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ class Context:
     intervals: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)  # by table: see `covers`
     landed: Counter = field(default_factory=Counter)  # by table: rows
     uncounted: set[str] = field(default_factory=set)  # tables whose rows a SELECT in the warehouse landed
+    waiting: dict[str, dict[str, list[tuple[str, datetime | None]]]] = field(default_factory=dict)  # see quarantined_keys
     superseded: set[str] = field(default_factory=set)  # ids of quarantined rows whose keys came again, and fit
     seen_again: set[str] = field(default_factory=set)  # … of those that came again as they were
     quarantined: Counter = field(default_factory=Counter)  # by table: rows that are new in quarantine
@@ -214,7 +223,7 @@ class Context:
 
         self.keys[table] = tuple(key)
         columns = {name: self.session.landed(hint) for name, hint in columns.items()}
-        quarantined = self._quarantined_keys(table) if key else {}
+        quarantined = self.waiting[table] = self.quarantined_keys(table) if key else {}
 
         def rows() -> Iterator[Any]:
             self.report(Progress(self.source, table, "reading"))
@@ -232,7 +241,9 @@ class Context:
             if not exists:
                 yield _no_rows(columns)
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
-            state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), **(remember or {})}
+            # A run that dies when its load is complete has yet to close what it superseded: the next one does, from this.
+            superseded = sorted(self.superseded)
+            state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), "superseded": superseded, **(remember or {})}
             dlt.current.resource_state().update(state)
 
         return self.appending(table, columns, rows, key)
@@ -294,33 +305,60 @@ class Context:
         ]
 
     def record_failure(self, why: str, table: str | None = None) -> None:
-        """Records in `reads`, outside of any load, that this table, or none of the source's tables, could be read as it is. A
-        source that was never loaded has none, and nothing that could be taken for up to date."""
+        """Records in `reads`, outside of any load, that none of the source's tables could be read; or, of one table, that what
+        raw holds of it differs from the source. A source that was never loaded has none, and nothing that could be taken for up
+        to date."""
         there = [name for name in self.session.tables(self.dataset) if not name.startswith("_dlt") and name not in OWN_TABLES]
         tables = [table] if table else there
         self.types.clear()
         if not there or not self.raw_types("reads"):
             return
         self.failures |= dict.fromkeys(tables, redact(why, self.secrets))
-        rows = [{**row, "rows_landed": 0, "rows_quarantined": 0, "_dlt_load_id": ""} for row in self._reads(tables)]
+        found = {"outcome": DIFFERS} if table else {}
+        rows = [{**row, **found, "rows_landed": 0, "rows_quarantined": 0, "_dlt_load_id": ""} for row in self._reads(tables)]
         columns = {**READS, "_dlt_load_id": {"data_type": "text", "nullable": False}}
         self.session.append(self.dataset, "reads", _arrow(columns, rows).to_reader())
 
+    def has_differed(self, table: str) -> bool:
+        """Whether raw was found to differ from the source, and no read has taken in all of the table since."""
+        if not self.has_rows("reads"):
+            return False
+        differed, whole = self.session.rows(
+            f"""
+            select
+                max(case when outcome = '{DIFFERS}' then read_id end),
+                max(case when outcome = 'complete' and read_from is null and read_until is not null then read_id end)
+            from {self.raw("reads")} where table_name = {self.session.literal(table)}
+            """
+        )[0]
+        return differed is not None and differed > (whole or 0)
+
     def after_load(self) -> None:
-        """Notes in `quarantine` what came again, and what is superseded. A run that dies before this does no harm: the next
-        one finds the same."""
-        if not self.raw_types("quarantine"):
-            return
-        session, now = self.session, self.session.literal(datetime.now(UTC))
-        table = self.raw("quarantine")
-        for ids, change in (
-            (self.seen_again, f"last_seen_at = {now}"),
-            (self.superseded, f"closed_at = {now}, closed_as = 'superseded'"),
-        ):
-            if ids:
-                session.execute(
-                    f"update {table} set {change} where row_id in ({', '.join(map(session.literal, sorted(ids)))}) and closed_at is null"
-                )
+        """Notes in `quarantine` what came again, and what is superseded."""
+        self._note(self.seen_again, f"last_seen_at = {self.session.literal(datetime.now(UTC))}")
+        self._close(self.superseded)
+
+    def close_superseded(self) -> None:
+        """Does what a run that died before `after_load` has left to do: the state has come with its load."""
+        for state in self.state.values():
+            # A row that is as bad as a superseded one was can have come since.
+            self._close(state.get("superseded", ()), f"first_seen_at <= {self.session.literal(_end_of_second(state['read_at']))}")
+
+    def superseding(self, table: str, key: str | None, changed_at: datetime) -> None:
+        """Notes that the source says of a key, since this instant, what raw holds already."""
+        rows = self.waiting.get(table, {}).get(key, ()) if key else ()
+        self.superseded |= {row_id for row_id, since in rows if since is None or changed_at >= since}
+
+    def _close(self, ids: Collection[str], condition: str = "true") -> None:
+        self._note(ids, f"closed_at = {self.session.literal(datetime.now(UTC))}, closed_as = 'superseded'", condition)
+
+    def _note(self, ids: Collection[str], change: str, condition: str = "true") -> None:
+        """Changes these rows of `quarantine`, if they are open."""
+        if ids and self.raw_types("quarantine"):
+            some = ", ".join(map(self.session.literal, sorted(ids)))
+            self.session.execute(
+                f"update {self.raw('quarantine')} set {change} where row_id in ({some}) and closed_at is null and {condition}"
+            )
 
     def note_quarantine(self) -> None:
         """Tells people of the rows that are in quarantine, by table and reason."""
@@ -360,7 +398,7 @@ class Context:
             f"select {', '.join(map(self.session.quoted, columns))} from {self.complete_rows('quarantine')} as known where {where}"
         )
 
-    def _quarantined_keys(self, table: str) -> dict[str, list[tuple[str, datetime | None]]]:
+    def quarantined_keys(self, table: str) -> dict[str, list[tuple[str, datetime | None]]]:
         """By key: the quarantined rows of a table that are open, and the instants from which they hold."""
         found: dict[str, list[tuple[str, datetime | None]]] = {}
         for name, key, row_id, changed_at in self.open_quarantine("table_name", "row_key", "row_id", "changed_at"):
@@ -383,6 +421,7 @@ class Context:
                 "reason": self.failures.get(table),
                 "read_from": read_from,
                 "read_until": read_until,
+                "is_interval": self.options.is_interval,
                 "rows_landed": None if table in self.uncounted else self.landed[table],
                 "rows_quarantined": self.quarantined[table],
             }
@@ -401,6 +440,11 @@ def _superseded(quarantined: dict[str, list[tuple[str, datetime | None]]], item:
 def _arrow(columns: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> pyarrow.Table:
     schema = pyarrow.schema([pyarrow.field(name, ARROW[hint["data_type"]]) for name, hint in columns.items()])
     return pyarrow.Table.from_pylist(rows, schema=schema)
+
+
+def _end_of_second(instant: str) -> datetime:
+    """The instant of a state, which has whole seconds."""
+    return datetime.fromisoformat(instant) + timedelta(seconds=1)
 
 
 def _no_rows(columns: dict[str, dict[str, Any]]) -> Any:

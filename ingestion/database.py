@@ -56,7 +56,7 @@ COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes
 KEYS_IN_SQL = 1_000  # more missing keys than that: the table is read whole
 MAY_VANISH_ROWS = 10  # so many rows of a table may disappear between two runs, whatever share of it they are
 BATCH_ROWS = 100_000
-REASON, RECORD = "why not", "as it was said"  # columns beside the source's own, which are hardly called that
+REASON, RECORD, IS_OPEN = "why not", "as it was said", "_is_open"  # columns beside the source's own, which are hardly called that
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,9 @@ def read_tables(context: Context, tables: Sequence[Table]) -> list["DltResource"
         readers = [_Reader(context, source, table, columns.get(table.name, []), clock) for table in wanted]
         for reader in readers:
             reader.look(session)
-    attach_postgres(context.session.work, _alias(source.name), source.parameters)
+    # Values that PostgreSQL writes as text, ranges of instants for one, are not to change with a role's time zone.
+    parameters = {**source.parameters, "options": f"{source.parameters.get('options', '')} -c timezone=UTC".strip()}
+    attach_postgres(context.session.work, _alias(source.name), parameters)
     return [resource for reader in readers if (resource := reader.resource()) is not None]
 
 
@@ -229,25 +231,38 @@ def replay_tables(
         if reason:
             reasons[row.row_id] = reason
         else:
-            sent.append({**values, REASON: row.row_id, CHANGED_AT: row.changed_at or context.began_at})
+            sent.append({**values, REASON: row.row_id, IS_OPEN: row.is_open, CHANGED_AT: row.changed_at or context.began_at})
     if not sent:
         return None, reasons
     con = context.session.work
-    texts = pyarrow.schema([*((name, pyarrow.string()) for name in [*types, REASON]), (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
+    texts = pyarrow.schema(
+        [
+            *((name, pyarrow.string()) for name in [*types, REASON]),
+            (IS_OPEN, pyarrow.bool_()),
+            (CHANGED_AT, pyarrow.timestamp("us", "UTC")),
+        ]
+    )
     con.register("replayed", pyarrow.Table.from_pylist(sent, schema=texts))
     try:
         whys = f"concat_ws('; ', {', '.join(column.reason for column in columns)})"
         found = con.execute(f"""select "{REASON}", {whys} from replayed where {whys} <> ''""").fetchall()
         reasons |= dict(found)
         values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in columns)
-        fitting = f"""select {values}, cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT} from replayed where {whys} = ''"""
+        own = f"cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT}, {IS_OPEN}"
+        fitting = f"""select {values}, {own} from replayed where {whys} = ''"""
         con.execute(f"create or replace temp table fitting as {fitting}")
     finally:
         con.unregister("replayed")
     known = _held_since(context, table, {**types, DELETED_AT: INSTANT, CHANGED_AT: INSTANT})
-    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from (table temp.fitting except {known})"
+    con.execute(f"create or replace temp table known as {known}")
+    # The source has said the same version again, and right.
+    pairs = " and ".join(f"known.{_quoted(table.raw_name(name))} = fitting.{_quoted(table.raw_name(name))}" for name in table.key)
+    said_again = f"exists (select 1 from temp.known where {pairs or 'false'} and known.{CHANGED_AT} = fitting.{CHANGED_AT})"
+    fits = f"select * exclude ({IS_OPEN}) from temp.fitting where {IS_OPEN} or not {said_again}"
+    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from ({fits} except table temp.known)"
     found = con.execute(landed).to_arrow_table()
     con.execute("drop table temp.fitting")
+    con.execute("drop table temp.known")
     return (found if found.num_rows else None), reasons
 
 
@@ -270,7 +285,7 @@ def _held_since(context: Context, table: Table, columns: Columns) -> str:
     """SQL: the versions that raw has of the time of those in temp.fitting."""
     first, last = context.session.work.execute(f"select min({CHANGED_AT}), max({CHANGED_AT}) from temp.fitting").fetchone()
     if not first:
-        return "table temp.fitting"
+        return f"select * exclude ({IS_OPEN}) from temp.fitting"
     first, last = (context.session.literal(instant.astimezone(UTC)) for instant in (first, last))
     rows = f"{context.complete_rows(table.name)} as known where {CHANGED_AT} between {first} and {last}"
     return f"select * from {context.session.fetch(columns, rows)} as held"
@@ -453,12 +468,18 @@ class _Reader:
     def _low(self) -> str | None:
         """The cursor after which rows may be new, less the look-back; None when all rows may be."""
         low, cursor = self.state.get("cursor"), self.cursor
-        if not cursor or not low or self.context.options.full or self._new_columns:
+        if not cursor or not low or self.context.options.full or self._new_columns or self._has_differed:
             return None
+        if not self._cursor_is_time:
+            return None  # numbers are drawn before they are committed, and nobody can tell how long
         if self.types.get(cursor.name, cursor.declared) != cursor.declared:
             return None  # of another type, so not to be compared
-        since = f"{_literal(low)}::{cursor.source_type}"
-        return f"{since} - interval '{self.source.lookback.total_seconds():.0f} seconds'" if self._cursor_is_time else since
+        return f"{_literal(low)}::{cursor.source_type} - interval '{self.source.lookback.total_seconds():.0f} seconds'"
+
+    @cached_property
+    def _has_differed(self) -> bool:
+        """Whether the whole table has to be read, as raw was found to differ from it."""
+        return not self.context.options.is_interval and self.context.has_differed(self.table.name)
 
     @property
     def _new_columns(self) -> list[Column]:
@@ -527,6 +548,7 @@ class _Reader:
                 window = self._with_missing_keys(window)
             read = self._read_carefully if self.is_careful else self._read
             read(window)
+            self._supersede()
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
             if self._compares_keys:
                 self.con.execute(f"insert into {changes} by name {self._deleted_rows()}")
@@ -541,6 +563,14 @@ class _Reader:
         if not self.con.execute(f"select 1 from {changes} limit 1").fetchall():
             return list
         return lambda: self._batches(changes, f"drop table {changes}")
+
+    def _supersede(self) -> None:
+        """What is in quarantine of a key that has just been read, and fits, is no longer what the source says."""
+        waiting = self.context.quarantined_keys(self.table.name) if self.key else {}
+        if waiting:
+            keys = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
+            for key in self.con.execute(f'select {keys} from temp."source_{self.table.name}"').to_arrow_table().to_pylist():
+                self.context.superseded |= {row_id for row_id, _ in waiting.get(key_text(key.values()), ())}
 
     def _read(self, window: str) -> None:
         """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""
@@ -634,7 +664,8 @@ class _Reader:
         self.con.execute(f"create or replace temp table {known.removeprefix('temp.')} as select * from {latest} as latest")
         return (
             f"select source.*, cast(null as timestamptz) as {DELETED_AT}, {self._later(self._changed_at)} as {CHANGED_AT} "
-            f"from (select {names} from {read} except select {known_names} from {known} where {DELETED_AT} is null) as source "
+            f"from (select {names} from {read} {'except' if self.key else 'except all'} "
+            f"select {known_names} from {known} where {DELETED_AT} is null) as source "
             f"left join {known} as latest on {pairs}"
         )
 
@@ -662,7 +693,7 @@ class _Reader:
         options = self.context.options
         if not self.key or not self.has_rows:
             return False
-        if options.deletes or options.full:
+        if options.deletes or options.full or self._has_differed:
             return True
         if options.is_interval:
             return False

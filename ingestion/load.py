@@ -124,9 +124,12 @@ def _compare_a_sample(report: SourceReport, context: Context) -> None:
         return
     for check in checks:
         report.checked[check.table] = check.rows
+        if check.note:
+            context.notes.append(f"{check.table}: {check.note}")
         if check.differences:
-            why = IngestError("; ".join(check.differences), f"To land what differs: ingest {context.source} --full")
-            context.record_failure(str(why), check.table)
+            context.record_failure(
+                f"{'; '.join(check.differences)}. The next run reads the whole table: ingest {context.source}", check.table
+            )
 
 
 def _read_and_load(name: str, context: Context) -> list[str]:
@@ -182,6 +185,7 @@ def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
         pipeline = pipeline.drop()
         pipeline.sync_destination()
         context.begin_attempt(_state(pipeline))
+        context.close_superseded()
         try:
             return load_ids + _extract_and_load(pipeline, context)
         except Exception as error:

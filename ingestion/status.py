@@ -32,7 +32,7 @@ class TableStatus:
     cursor: str | None = None  # how far the source was read
     read_at: datetime | None = None  # when the source was last asked with success, whether it had news or not
     quarantined: int = 0  # rows that wait in quarantine
-    outcome: str | None = None  # of the last read: complete, stopped or failed
+    outcome: str | None = None  # of the last read: complete, stopped, failed or differs
     reason: str | None = None  # … why it was not complete
     tried_at: datetime | None = None  # … when it was
 
@@ -162,7 +162,8 @@ def _last_reads(session: Session, schema: str) -> dict[str, tuple[str, str | Non
         return {}
     rows = session.rows(
         f"select table_name, outcome, reason, read_at from {session.table(schema, 'reads')} "
-        f"where _dlt_load_id = '' or {_is_complete(session, schema)} order by read_id"
+        f"where (_dlt_load_id = '' or {_is_complete(session, schema)}) "
+        "and not (outcome = 'complete' and coalesce(is_interval, false)) order by read_id"
     )
     return {table: (outcome, reason, read_at) for table, outcome, reason, read_at in rows}
 

@@ -34,8 +34,8 @@
             {%- set sessions = run_query("
                 select pg_sleep(0.05), pg_stat_clear_snapshot();
                 select pid from pg_stat_activity
-                where pid <> pg_backend_pid() and datname = current_database() and usename = current_user
-                    and application_name = current_setting('application_name')
+                where pid <> pg_backend_pid() and datname = current_database() and usename = session_user
+                    and coalesce(application_name, current_setting('application_name')) = current_setting('application_name')
             ").rows -%}
             {%- if sessions -%}
                 {{ exceptions.raise_compiler_error(

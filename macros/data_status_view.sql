@@ -45,7 +45,9 @@ reads as (
     {%- for source in sources if source.reads %}
     select '{{ source.name }}' as source_name, table_name, read_id, read_at, outcome, '{{ source.loads.schema }}.' || table_name || ': ' || coalesce(reason, outcome) as reason
     from {{ source.reads }}
-    where _dlt_load_id = '' or _dlt_load_id in (select load_id from {{ source.loads }} where status = 0)
+    where
+        (_dlt_load_id = '' or _dlt_load_id in (select load_id from {{ source.loads }} where status = 0))
+        and not (outcome = 'complete' and coalesce(is_interval, false))
     union all
     {%- endfor %}
     select

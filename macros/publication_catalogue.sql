@@ -1,6 +1,6 @@
 {#
   What stands in the schemas that publishing reads and writes: a dictionary by relation, as text, of
-    columns  their names and types in their order, as text
+    columns  their names and types (PostgreSQL: and whether they may be null) in their order, as text
     schema, name
     comment, readers  PostgreSQL: its comment; the roles beside the owner that have a right on it, separated by commas
   In one query, as it is asked at the end of each run.
@@ -38,12 +38,14 @@
             space.nspname as schema,
             relation.relname as name,
             (
-                select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+                select string_agg(
+                    attname || ' ' || format_type(atttypid, atttypmod) || case when attnotnull then ' not null' else '' end, ', ' order by attnum
+                )
                 from pg_attribute
                 where attrelid = relation.oid and attnum > 0 and not attisdropped
             ) as columns,
             (
-                select string_agg(distinct cast(cast(grantee as regrole) as text), ',')
+                select string_agg(distinct case grantee when 0 then 'public' else cast(cast(grantee as regrole) as text) end, ',')
                 from aclexplode(relation.relacl)
                 where grantee <> relation.relowner
             ) as readers,

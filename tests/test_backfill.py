@@ -22,7 +22,7 @@ SOURCES = ("payments", "shop", "supplier")
 FRIDAY, MONDAY = 2, 5  # the numbers of the reads before and after the weekend
 # A company in whose lost weekend no customer or product was deleted, or changed and changed again on Monday: what a source no
 # longer says nobody can put back.
-SEED = 5
+SEED = 3
 
 
 def here(works: Works, function: Callable, *arguments: Any, **options: Any) -> Any:

@@ -495,6 +495,39 @@ def test_replayed_rows_are_what_would_have_landed(make_shop, target: str) -> Non
     assert shop.query(every.format("mended")) == shop.query(every.format("never_broken"))
 
 
+@pytest.mark.parametrize("target", ON)
+def test_a_row_that_came_right_again_is_not_replayed(make_shop, target: str) -> None:
+    """With the same cursor, or back as it was: what is in quarantine is not what the source says any more."""
+    shop = make_shop(target)
+    shop.execute(
+        "create table t (id bigint primary key, value text, updated_at timestamptz not null)",
+        f"insert into t select n, 'x', '{BEFORE}' from generate_series(1, 3) as n",
+    )
+    shop.tables = [Table("t", primary_key="id", cursor="updated_at", required=("value",))]
+    shop.load()
+    shop.execute("update t set value = null, updated_at = '2026-01-10 01:00Z' where id < 3")
+    shop.load()
+    assert set(shop.quarantined("t")) == {'["1"]', '["2"]'}
+    shop.execute("update t set value = 'y' where id = 1", f"update t set value = 'x', updated_at = '{BEFORE}' where id = 2")
+    shop.load(full=True)
+    assert shop.quarantined("t") == {}
+    shop.tables = [replace(shop.tables[0], required=())]
+    assert shop.replay().error is None
+    assert shop.latest("t") == [(1, "y"), (2, "x"), (3, "x")]
+
+
+@pytest.mark.parametrize("target", ON)
+def test_equal_rows_of_a_table_without_a_key_are_counted(make_shop, target: str) -> None:
+    shop = make_shop(target)
+    shop.execute("create table t (id bigint, value text)", "insert into t values (1, 'a'), (1, 'a')")
+    shop.tables = [Table("t")]
+    shop.load()
+    shop.execute("insert into t values (1, 'a'), (2, 'b'), (2, 'b')")
+    shop.load()
+    assert shop.load().tables["t"] == 0
+    assert shop.query("select id, value, count(*) from raw_extra.t group by id, value order by id") == [(1, "a", 3), (2, "b", 2)]
+
+
 # Values
 
 MISFIT = object()

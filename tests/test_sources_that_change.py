@@ -217,6 +217,37 @@ def test_a_record_that_does_not_fit_goes_to_quarantine_whole_and_the_others_land
     assert place.last_read("payments", "payments") == ("complete", None, len(MISFITS))
 
 
+def test_a_record_that_does_not_fit_stops_nothing_in_a_quiet_week(place, api):
+    """The look-back reads it again, and beside it only what raw has already."""
+    place.load("payments")
+    api.records["payments"] += [payment(6, 8, amount=None), payment(7, 9)]
+    for quarantined in ({"payments": 1}, {}):
+        report = place.try_to_load("payments")
+        assert report.ok and report.quarantined == quarantined
+        assert place.outcome("payments", "payments") == "complete"
+
+
+@on("dev", "postgres")
+def test_a_record_that_came_right_again_is_not_replayed(place, api, endpoint):
+    place.load("payments")
+    before, right = place.raw(), api.records["payments"][5]
+    api.records["payments"][5] = right | {"amount": None}
+    assert place.try_to_load("payments").quarantined == {"payments": 1}
+    api.records["payments"][5] = right
+    assert place.try_to_load("payments").ok and place.quarantine("payments", "payments") == []
+    endpoint(fields=())
+    assert place.replay("payments")["payments"].ok and place.raw() == before
+
+
+def test_a_backfill_does_not_say_that_all_is_well(place, api):
+    place.load("payments")
+    api.records["payments"] += [renamed(6, 20)]
+    assert not place.try_to_load("payments").ok
+    assert place.try_to_load("payments", since=datetime(2026, 1, 2, tzinfo=UTC), until=datetime(2026, 1, 4, tzinfo=UTC)).ok
+    [line] = [line for line in place.status("payments") if line.table == "payments"]
+    assert line.outcome == "stopped" and "amount is missing" in line.reason
+
+
 def test_a_field_of_another_type_in_all_records_stops_the_table(place, api):
     place.load("payments")
     api.records["payments"] += [payment(n, 10, amount=f"{n}.50") for n in (6, 7)]

@@ -205,7 +205,11 @@ def _compared(table: str, columns: dict[str, list[Column]]) -> list[str]:
 def _named(columns: list[str], rows: list[tuple], loads: dict[str, str]) -> list[tuple]:
     """The rows with the names of their loads."""
     of_loads = {place for place, column in enumerate(columns) if column.endswith("load_id")}
-    return [tuple(loads.get(value, value) if place in of_loads else value for place, value in enumerate(row)) for row in rows]
+
+    def named(value: str | None) -> str | None:
+        return value and "+".join(loads.get(load, load) for load in value.split("+"))
+
+    return [tuple(named(value) if place in of_loads else value for place, value in enumerate(row)) for row in rows]
 
 
 def _key(columns: list[str], rows: dict[str, list[tuple]]) -> list[str]:

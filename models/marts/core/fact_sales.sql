@@ -73,7 +73,8 @@ lines as (
         order_items.net_amount,
         orders.ordered_on,
         orders.ordered_at,
-        greatest({{ text_order('orders._dlt_load_id') }}, {{ text_order('order_items._dlt_load_id') }}) as _dlt_load_id
+        -- Both loads, not the later: a load that completes after a younger one would hide behind it.
+        orders._dlt_load_id || '+' || order_items._dlt_load_id as _dlt_load_id
     from order_items
     inner join orders
         on order_items.order_id = orders.order_id

@@ -19,6 +19,8 @@
             from {{ reads }}
             where
                 table_name = '{{ model.identifier }}'
+                -- A backfill that is complete says nothing of what is new.
+                and not (outcome = 'complete' and coalesce(is_interval, false))
                 and (
                     _dlt_load_id = ''
                     or _dlt_load_id in (select load_id from {{ reads.incorporate(path={'identifier': '_dlt_loads'}) }} where status = 0)
