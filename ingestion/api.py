@@ -175,7 +175,8 @@ class _Reader:
                     continue
                 digest = _digest(text)
                 if known.get(key or digest) == digest:
-                    context.superseding(endpoint.table, key and key_text([key]), changed_at)
+                    if key:
+                        context.says_again(endpoint.table, key_text([key]), changed_at)
                     continue
                 known[key or digest] = digest
                 self.seen.new += 1
@@ -369,7 +370,7 @@ def replayed(
     endpoint = next((endpoint for endpoint in endpoints if endpoint.table == table), None)
     if not endpoint:
         return None, dict.fromkeys((row.row_id for row in rows), "its endpoint is no longer read")
-    fitting: dict[tuple[str, datetime], tuple[Quarantined, Row]] = {}  # by key and version: the last one that was brought
+    fitting: dict[tuple[str, datetime], tuple[str, Row]] = {}  # by key and version: the last load that brought it
     reasons = {}
     for quarantined in sorted(rows, key=lambda row: row.load_id):
         row, wrong = endpoint.row(_said(quarantined.record), quarantined.changed_at)
@@ -377,14 +378,12 @@ def replayed(
             reasons[quarantined.row_id] = "; ".join(wrong.values())
         else:
             key, _, text, changed_at = row
-            fitting[key or _digest(text), changed_at] = quarantined, row
+            fitting[key or _digest(text), changed_at] = quarantined.load_id, row
     known = _versions(context, table, min((version[1] for version in fitting), default=None))
     new = []
-    for version, (quarantined, row) in fitting.items():
+    for version, (load_id, row) in fitting.items():
         loads = known.get(version, {})
-        if loads and not quarantined.is_open:
-            continue  # the source has said the same version again, and right
-        if _digest(row[2]) not in loads and max(loads.values(), default="") <= quarantined.load_id:
+        if _digest(row[2]) not in loads and max(loads.values(), default="") <= load_id:
             new.append(row)
     return (_arrow(new) if new else None), reasons
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -126,7 +126,8 @@ class Context:
     landed: Counter = field(default_factory=Counter)  # by table: rows
     uncounted: set[str] = field(default_factory=set)  # tables whose rows a SELECT in the warehouse landed
     waiting: dict[str, dict[str, list[tuple[str, datetime | None]]]] = field(default_factory=dict)  # see quarantined_keys
-    superseded: set[str] = field(default_factory=set)  # ids of quarantined rows whose keys came again, and fit
+    superseded: set[str] = field(default_factory=set)  # ids of quarantined rows of whose keys a later version came, and fits
+    withdrawn: set[str] = field(default_factory=set)  # … of which the source says now that they are otherwise
     seen_again: set[str] = field(default_factory=set)  # … of those that came again as they were
     quarantined: Counter = field(default_factory=Counter)  # by table: rows that are new in quarantine
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -146,6 +147,7 @@ class Context:
             self.landed,
             self.uncounted,
             self.superseded,
+            self.withdrawn,
             self.seen_again,
             self.quarantined,
         ):
@@ -236,14 +238,15 @@ class Context:
                     continue
                 self.landed[table] += item.num_rows
                 if quarantined:
-                    self.superseded |= _superseded(quarantined, item, key)
+                    for row in item.select([*key, CHANGED_AT]).to_pylist():
+                        self.lands(table, key_text(row[name] for name in key), row[CHANGED_AT])
                 self.report(Progress(self.source, table, "reading", self.landed[table]))
             if not exists:
                 yield _no_rows(columns)
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
             # A run that dies when its load is complete has yet to close what it superseded: the next one does, from this.
-            superseded = sorted(self.superseded)
-            state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), "superseded": superseded, **(remember or {})}
+            closing = {"superseded": sorted(self.superseded), "withdrawn": sorted(self.withdrawn)}
+            state = {"read_at": datetime.now(UTC).isoformat(timespec="seconds"), **closing, **(remember or {})}
             dlt.current.resource_state().update(state)
 
         return self.appending(table, columns, rows, key)
@@ -334,23 +337,38 @@ class Context:
         return differed is not None and differed > (whole or 0)
 
     def after_load(self) -> None:
-        """Notes in `quarantine` what came again, and what is superseded."""
+        """Notes in `quarantine` what came again, and what is no longer what the source says."""
         self._note(self.seen_again, f"last_seen_at = {self.session.literal(datetime.now(UTC))}")
-        self._close(self.superseded)
+        self._close({"superseded": self.superseded, "withdrawn": self.withdrawn})
 
-    def close_superseded(self) -> None:
+    def close_left(self) -> None:
         """Does what a run that died before `after_load` has left to do: the state has come with its load."""
         for state in self.state.values():
-            # A row that is as bad as a superseded one was can have come since.
-            self._close(state.get("superseded", ()), f"first_seen_at <= {self.session.literal(_end_of_second(state['read_at']))}")
+            if "read_at" in state:  # a row that is as bad as one that was closed can have come since
+                self._close(state, f"first_seen_at <= {self.session.literal(_end_of_second(state['read_at']))}")
 
-    def superseding(self, table: str, key: str | None, changed_at: datetime) -> None:
-        """Notes that the source says of a key, since this instant, what raw holds already."""
-        rows = self.waiting.get(table, {}).get(key, ()) if key else ()
-        self.superseded |= {row_id for row_id, since in rows if since is None or changed_at >= since}
+    def lands(self, table: str, key: str, changed_at: datetime) -> None:
+        """Notes that a version of this key lands, which holds from an instant on. What is in quarantine of an earlier one is
+        superseded, and `replay` may still put it into its place; what is there of this very version is withdrawn."""
+        for row_id, since in self.waiting.get(table, {}).get(key, ()):
+            if since is None or changed_at > since:
+                self.superseded.add(row_id)
+            elif changed_at == since:
+                self.withdrawn.add(row_id)
 
-    def _close(self, ids: Collection[str], condition: str = "true") -> None:
-        self._note(ids, f"closed_at = {self.session.literal(datetime.now(UTC))}, closed_as = 'superseded'", condition)
+    def says_again(self, table: str, key: str, changed_at: datetime | None = None) -> None:
+        """Notes that the source says of this key, at an instant or now, what raw holds already: what is in quarantine of it
+        until then is withdrawn."""
+        self.withdrawn |= {
+            row_id
+            for row_id, since in self.waiting.get(table, {}).get(key, ())
+            if since is None or changed_at is None or changed_at >= since
+        }
+
+    def _close(self, ids: Mapping[str, Any], condition: str = "true") -> None:
+        for closed_as in ("superseded", "withdrawn"):
+            change = f"closed_at = {self.session.literal(datetime.now(UTC))}, closed_as = '{closed_as}'"
+            self._note(ids.get(closed_as, ()), change, condition)
 
     def _note(self, ids: Collection[str], change: str, condition: str = "true") -> None:
         """Changes these rows of `quarantine`, if they are open."""
@@ -425,16 +443,6 @@ class Context:
                 "rows_landed": None if table in self.uncounted else self.landed[table],
                 "rows_quarantined": self.quarantined[table],
             }
-
-
-def _superseded(quarantined: dict[str, list[tuple[str, datetime | None]]], item: pyarrow.Table, key: Sequence[str]) -> set[str]:
-    """The ids of the quarantined rows of which a later version is in this table."""
-    found = set()
-    for row in item.select([*key, CHANGED_AT]).to_pylist():
-        for row_id, changed_at in quarantined.get(key_text(row[name] for name in key), ()):
-            if changed_at is None or row[CHANGED_AT] >= changed_at:
-                found.add(row_id)
-    return found
 
 
 def _arrow(columns: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> pyarrow.Table:

@@ -56,7 +56,7 @@ COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes
 KEYS_IN_SQL = 1_000  # more missing keys than that: the table is read whole
 MAY_VANISH_ROWS = 10  # so many rows of a table may disappear between two runs, whatever share of it they are
 BATCH_ROWS = 100_000
-REASON, RECORD, IS_OPEN = "why not", "as it was said", "_is_open"  # columns beside the source's own, which are hardly called that
+REASON, RECORD = "why not", "as it was said"  # columns beside the source's own, which are hardly called that
 
 
 @dataclass(frozen=True)
@@ -231,14 +231,13 @@ def replay_tables(
         if reason:
             reasons[row.row_id] = reason
         else:
-            sent.append({**values, REASON: row.row_id, IS_OPEN: row.is_open, CHANGED_AT: row.changed_at or context.began_at})
+            sent.append({**values, REASON: row.row_id, CHANGED_AT: row.changed_at or context.began_at})
     if not sent:
         return None, reasons
     con = context.session.work
     texts = pyarrow.schema(
         [
             *((name, pyarrow.string()) for name in [*types, REASON]),
-            (IS_OPEN, pyarrow.bool_()),
             (CHANGED_AT, pyarrow.timestamp("us", "UTC")),
         ]
     )
@@ -248,21 +247,15 @@ def replay_tables(
         found = con.execute(f"""select "{REASON}", {whys} from replayed where {whys} <> ''""").fetchall()
         reasons |= dict(found)
         values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in columns)
-        own = f"cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT}, {IS_OPEN}"
+        own = f"cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT}"
         fitting = f"""select {values}, {own} from replayed where {whys} = ''"""
         con.execute(f"create or replace temp table fitting as {fitting}")
     finally:
         con.unregister("replayed")
     known = _held_since(context, table, {**types, DELETED_AT: INSTANT, CHANGED_AT: INSTANT})
-    con.execute(f"create or replace temp table known as {known}")
-    # The source has said the same version again, and right.
-    pairs = " and ".join(f"known.{_quoted(table.raw_name(name))} = fitting.{_quoted(table.raw_name(name))}" for name in table.key)
-    said_again = f"exists (select 1 from temp.known where {pairs or 'false'} and known.{CHANGED_AT} = fitting.{CHANGED_AT})"
-    fits = f"select * exclude ({IS_OPEN}) from temp.fitting where {IS_OPEN} or not {said_again}"
-    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from ({fits} except table temp.known)"
+    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from (table temp.fitting except {known})"
     found = con.execute(landed).to_arrow_table()
     con.execute("drop table temp.fitting")
-    con.execute("drop table temp.known")
     return (found if found.num_rows else None), reasons
 
 
@@ -285,7 +278,7 @@ def _held_since(context: Context, table: Table, columns: Columns) -> str:
     """SQL: the versions that raw has of the time of those in temp.fitting."""
     first, last = context.session.work.execute(f"select min({CHANGED_AT}), max({CHANGED_AT}) from temp.fitting").fetchone()
     if not first:
-        return f"select * exclude ({IS_OPEN}) from temp.fitting"
+        return "table temp.fitting"
     first, last = (context.session.literal(instant.astimezone(UTC)) for instant in (first, last))
     rows = f"{context.complete_rows(table.name)} as known where {CHANGED_AT} between {first} and {last}"
     return f"select * from {context.session.fetch(columns, rows)} as held"
@@ -548,8 +541,8 @@ class _Reader:
                 window = self._with_missing_keys(window)
             read = self._read_carefully if self.is_careful else self._read
             read(window)
-            self._supersede()
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
+            self._withdraw()
             if self._compares_keys:
                 self.con.execute(f"insert into {changes} by name {self._deleted_rows()}")
             if self.is_careful:
@@ -564,13 +557,21 @@ class _Reader:
             return list
         return lambda: self._batches(changes, f"drop table {changes}")
 
-    def _supersede(self) -> None:
-        """What is in quarantine of a key that has just been read, and fits, is no longer what the source says."""
-        waiting = self.context.quarantined_keys(self.table.name) if self.key else {}
-        if waiting:
-            keys = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
-            for key in self.con.execute(f'select {keys} from temp."source_{self.table.name}"').to_arrow_table().to_pylist():
-                self.context.superseded |= {row_id for row_id, _ in waiting.get(key_text(key.values()), ())}
+    def _withdraw(self) -> None:
+        """What is in quarantine of a key that has just been read, and fits, is no longer what the source says, be it that it
+        says what it had said before, or something that it dates earlier."""
+        name = self.table.name
+        waiting = self.context.waiting[name] = self.context.quarantined_keys(name) if self.key else {}
+        if not waiting:
+            return
+        keys = ", ".join(f"source.{_quoted(column.raw_name)}" for column in self.key_columns)
+        pairs = " and ".join(f"source.{_quoted(c.raw_name)} = changes.{_quoted(c.raw_name)}" for c in self.key_columns)
+        read = f'temp."source_{name}" as source left join temp."changes_{name}" as changes on {pairs}'
+        for *key, changed_at in self.con.execute(f"select {keys}, changes.{CHANGED_AT} from {read}").fetchall():
+            if (text := key_text(key)) in waiting:
+                later = [since for _, since in waiting[text] if changed_at is None or (since and since >= changed_at)]
+                if later:
+                    self.context.says_again(name, text)
 
     def _read(self, window: str) -> None:
         """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""

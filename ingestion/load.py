@@ -185,7 +185,7 @@ def _run_pipeline(pipeline: "dlt.Pipeline", context: Context) -> list[str]:
         pipeline = pipeline.drop()
         pipeline.sync_destination()
         context.begin_attempt(_state(pipeline))
-        context.close_superseded()
+        context.close_left()
         try:
             return load_ids + _extract_and_load(pipeline, context)
         except Exception as error:
