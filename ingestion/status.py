@@ -184,7 +184,7 @@ def _coverage(session: Session, source: str, table: str) -> Coverage:
     name = session.table(schema, "reads")
     numbers = {number for (number,) in session.rows(f"select distinct read_id from {name}")}
     reads = session.rows(
-        f"select read_id, read_from, read_until from {name} where table_name = {session.literal(table)} "
+        f"select read_id, read_from, read_until, coalesce(is_interval, false) from {name} where table_name = {session.literal(table)} "
         f"and outcome = 'complete' and read_until is not null and {_is_complete(session, schema)} order by read_id"
     )
     return Coverage(source, table, *_joined(_covered(reads, numbers, lookback(source))))
@@ -195,28 +195,29 @@ def _day(day: date) -> Interval:
     return start, start + timedelta(days=1)
 
 
-def _covered(reads: Iterable[tuple[int, datetime | None, datetime]], numbers: Set[int], lookback: timedelta) -> list[Interval]:
+def _covered(reads: Iterable[tuple[int, datetime | None, datetime, bool]], numbers: Set[int], lookback: timedelta) -> list[Interval]:
     """What the reads vouch for together; an empty interval is the edge of a hole.
 
     A read looks back for rows that committed late, but lands only what raw lacks at that moment. So when loads before it are
     taken away, which shows in the numbers of the reads, it does not vouch for what it looked back over; and what those that
     are gone had found late is gone, too: the hole begins a lookback before them. A read that begins at the beginning, or that
-    lies in the past as a backfill does, came after such a loss and vouches for all that it took in.
+    was asked for an interval as a backfill is, came after such a loss and vouches for all that it took in.
     """
     found: list[Interval] = []
     before, reached = 0, None
-    for number, read_from, read_until in reads:
+    for number, read_from, read_until, is_interval in reads:
         lost = not numbers >= set(range(before + 1, number))
         if read_from and read_from >= read_until:
             continue  # asked for what lies in the future
-        if read_from is None or (reached and read_until <= reached):
+        if read_from is None or is_interval:
             found.append((read_from or BEGINNING, read_until))
         elif lost:
             hole = reached - lookback if reached else BEGINNING
             found = [(BEGINNING, BEGINNING), *((start, min(end, hole)) for start, end in found if start < hole), (read_until, read_until)]
         else:
             found.append((reached if reached and read_from <= reached else read_from, read_until))
-        before, reached = number, max(reached or read_until, read_until)
+        before = number
+        reached = reached if is_interval else max(reached or read_until, read_until)
     return found
 
 

@@ -70,6 +70,7 @@ def test_the_guide_works(tmp_path: Path, server: str):
     run("ingestion.cli", "run", "iss")
     PASSES[:] = [{"duration": 545, "risetime": 1700005800}, {"duration": 610, "risetime": 1700011600}]
     run("ingestion.cli", "run", "iss")
+    run("ingestion.cli", "sources", "iss", "--write")
     run("ingestion.cli", "sources", "iss", "--check")
     run("dbt.cli.main", "--warn-error", "build", "--select", "stg_iss__pass")
 
