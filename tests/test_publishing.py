@@ -183,7 +183,7 @@ def test_readers_see_audited_states_only(works: Works):
 
     # A wrong number that a test finds. `dim_customer` and others were built all the same, so `core` is not what is published.
     line = "order_item_id = (select min(order_item_id) from audited.fact_sales where not is_amount_missing)"
-    works.execute(f"update core.fact_sales set net_amount = net_amount + 0.01 where {line}")
+    works.execute(f"update core.fact_sales set gross_amount = gross_amount + 0.01 where {line}")
     with Watch(works) as failing:
         failed = bad(works.dbt("build"))
     assert failed["fact_sales__amounts_add_up"].startswith("fail") and failed["daily_revenue"].startswith("skipped")
@@ -191,7 +191,7 @@ def test_readers_see_audited_states_only(works: Works):
     assert works.query("select count(*) from core.fact_sales") != works.query("select count(*) from published.fact_sales")
     found = status(works)
     assert {(each.is_stale, each.reason) for each in found.values()} == {(True, "the last build did not pass: fact_sales__amounts_add_up")}
-    works.execute(f"update core.fact_sales set net_amount = net_amount - 0.01 where {line}")
+    works.execute(f"update core.fact_sales set gross_amount = gross_amount - 0.01 where {line}")
 
     # Killed amid the copying, and right before the end of the transaction.
     for where in (0.5, 0.98):
