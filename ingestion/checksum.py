@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ingestion.database import Column, Server, Table
 
+UNDATED = "has no cursor that tells when rows changed, so not what changed since the last read"
 RANGE_ROWS = 1_000
 RANGES = 3  # that are compared of a table when not all are
 LARGE = 100_000  # rows: of a larger table a first key is found by a sample of its pages, as to count through them takes a while
@@ -65,7 +66,7 @@ def checksum(sources: Iterable[str] | None = None, target: str | None = None, ev
 
 def sample(context: Context) -> list[TableCheck]:
     """Compares one range of each of a database's tables, right after they were loaded."""
-    tables = [table for table in _tables(context.source) if table.cursor and table.name not in context.failures]
+    tables = [table for table in _tables(context.source) if table.name not in context.failures]
     return list(_database(context, tables, 1, Random())) if tables else []
 
 
@@ -107,7 +108,7 @@ def _database(context: Context, tables: Sequence["Table"], ranges: int, random: 
             cursor = state.get(table.name, {}).get("cursor")
             check = TableCheck(context.source, table.name)
             if not table.cursor:
-                check.note = "has no cursor that tells what changed since the last read"
+                check.note = UNDATED
             elif cursor:
                 try:
                     _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
@@ -141,6 +142,9 @@ class _Table:
 
     def compare(self, ranges: int, random: Random) -> None:
         """Compares so many ranges of the key that chance chooses; all, one after the other, when they are no more, or for 0."""
+        if not is_time(self._type(self.cursor)):
+            self.check.note = UNDATED
+            return
         known = f"select reltuples::bigint from pg_class where oid = {_literal(self.name)}::regclass"
         rows = self.connection.execute(known).fetchone()[0]
         if rows <= LARGE:  # the server's estimate; -1 when it has none
@@ -241,8 +245,6 @@ class _Table:
     @property
     def _is_late(self) -> str:
         """SQL: whether a row may differ because it committed after the last read: the next one takes it."""
-        if not is_time(self._type(self.cursor)):
-            return "false"
         name = _quoted(self.cursor.raw_name)
         reached = f"cast({_literal(self.reached)} as {self._type(self.cursor)})"
         lookback = f"interval {self.source.lookback.total_seconds():.0f} seconds"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # More keys than that, and all of a raw table is fetched rather than theirs; BigQuery takes questions of 10 MB.
 NAMED_KEYS, NAMED_BYTES = 500_000, 8_000_000
+MARKED_AT_ONCE = 1_000  # rows of quarantine by one statement
 QUARANTINE_NOTES = 5  # reasons that a run tells of; `ingest status` counts all
 
 DELETED_AT, CHANGED_AT = "_deleted_at", "_changed_at"
@@ -326,19 +327,15 @@ class Context:
         """Whether raw was found to differ from the source, and no read has taken in all of the table since."""
         if not self.has_rows("reads"):
             return False
-        differed, whole = self.session.rows(
-            f"""
-            select
-                max(case when outcome = '{DIFFERS}' then read_id end),
-                max(case when outcome = 'complete' and read_from is null and read_until is not null then read_id end)
-            from {self.raw("reads")} where table_name = {self.session.literal(table)}
-            """
-        )[0]
-        return differed is not None and differed > (whole or 0)
+        is_table, last = f"table_name = {self.session.literal(table)}", "select coalesce(max(read_id), 0) from"
+        is_whole = "outcome = 'complete' and read_from is null and read_until is not null"
+        [(differed,)] = self.session.rows(f"{last} {self.raw('reads')} where {is_table} and outcome = '{DIFFERS}'")
+        [(whole,)] = self.session.rows(f"{last} {self.complete_rows('reads')} as known where {is_table} and {is_whole}")
+        return differed > whole
 
     def after_load(self) -> None:
         """Notes in `quarantine` what came again, and what is no longer what the source says."""
-        self._note(self.seen_again, f"last_seen_at = {self.session.literal(datetime.now(UTC))}")
+        self.mark(self.seen_again, f"last_seen_at = {self.session.literal(datetime.now(UTC))}")
         self._close({"superseded": self.superseded, "withdrawn": self.withdrawn})
 
     def close_left(self) -> None:
@@ -368,15 +365,14 @@ class Context:
     def _close(self, ids: Mapping[str, Any], condition: str = "true") -> None:
         for closed_as in ("superseded", "withdrawn"):
             change = f"closed_at = {self.session.literal(datetime.now(UTC))}, closed_as = '{closed_as}'"
-            self._note(ids.get(closed_as, ()), change, condition)
+            self.mark(ids.get(closed_as, ()), change, f"closed_at is null and {condition}")
 
-    def _note(self, ids: Collection[str], change: str, condition: str = "true") -> None:
-        """Changes these rows of `quarantine`, if they are open."""
-        if ids and self.raw_types("quarantine"):
-            some = ", ".join(map(self.session.literal, sorted(ids)))
-            self.session.execute(
-                f"update {self.raw('quarantine')} set {change} where row_id in ({some}) and closed_at is null and {condition}"
-            )
+    def mark(self, ids: Iterable[str], change: str, condition: str = "closed_at is null") -> None:
+        """Changes these rows of `quarantine`, if they fulfil a condition, by default that they are open."""
+        chosen = sorted(ids)
+        for start in range(0, len(chosen), MARKED_AT_ONCE):
+            some = ", ".join(map(self.session.literal, chosen[start : start + MARKED_AT_ONCE]))
+            self.session.execute(f"update {self.raw('quarantine')} set {change} where row_id in ({some}) and {condition}")
 
     def note_quarantine(self) -> None:
         """Tells people of the rows that are in quarantine, by table and reason."""

@@ -15,7 +15,8 @@ How a run decides what to land of a table:
 1. Nothing of it is in raw yet: everything; by one INSERT … SELECT inside dlt's load job when the warehouse is
    DuckDB, else as Arrow batches.
 2. Else the rows whose cursor lies after the last one less a look-back (rows may commit late), and those
-   without a cursor; of these, the ones that differ from what raw holds as the latest version of their key.
+   without a cursor; of these, the ones that differ from what raw holds as the latest version of their key. All
+   rows are read where the cursor is no time, as then nobody can tell how far to look back.
 3. Keys are compared in every run while a table is small, and else once a day by the source's clock (or
    with --deletes, --full). A key that the source no longer has lands as its last row, marked deleted. A key that
    raw lacks, or holds as deleted, is read whatever its cursor says: it came back, or committed later than
@@ -235,20 +236,14 @@ def replay_tables(
     if not sent:
         return None, reasons
     con = context.session.work
-    texts = pyarrow.schema(
-        [
-            *((name, pyarrow.string()) for name in [*types, REASON]),
-            (CHANGED_AT, pyarrow.timestamp("us", "UTC")),
-        ]
-    )
+    texts = pyarrow.schema([*((name, pyarrow.string()) for name in [*types, REASON]), (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
     con.register("replayed", pyarrow.Table.from_pylist(sent, schema=texts))
     try:
         whys = f"concat_ws('; ', {', '.join(column.reason for column in columns)})"
         found = con.execute(f"""select "{REASON}", {whys} from replayed where {whys} <> ''""").fetchall()
         reasons |= dict(found)
         values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in columns)
-        own = f"cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT}"
-        fitting = f"""select {values}, {own} from replayed where {whys} = ''"""
+        fitting = f"""select {values}, cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT} from replayed where {whys} = ''"""
         con.execute(f"create or replace temp table fitting as {fitting}")
     finally:
         con.unregister("replayed")
@@ -498,7 +493,7 @@ class _Reader:
         options = self.context.options
         if options.is_interval and self._cursor_is_time:
             return options.since, min(options.until or self.clock, self.clock)
-        if options.is_interval or not self._low or not self._cursor_is_time:
+        if options.is_interval or not self._low:
             return None, self.clock
         seconds = session.execute(f"select greatest(extract(epoch from {self._low}), 0)").fetchone()[0]
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(seconds * 1_000_000)), self.clock
@@ -564,14 +559,9 @@ class _Reader:
         waiting = self.context.waiting[name] = self.context.quarantined_keys(name) if self.key else {}
         if not waiting:
             return
-        keys = ", ".join(f"source.{_quoted(column.raw_name)}" for column in self.key_columns)
-        pairs = " and ".join(f"source.{_quoted(c.raw_name)} = changes.{_quoted(c.raw_name)}" for c in self.key_columns)
-        read = f'temp."source_{name}" as source left join temp."changes_{name}" as changes on {pairs}'
-        for *key, changed_at in self.con.execute(f"select {keys}, changes.{CHANGED_AT} from {read}").fetchall():
-            if (text := key_text(key)) in waiting:
-                later = [since for _, since in waiting[text] if changed_at is None or (since and since >= changed_at)]
-                if later:
-                    self.context.says_again(name, text)
+        keys = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
+        for key in self.con.execute(f'select {keys} from temp."source_{name}"').fetchall():
+            self.context.says_again(name, key_text(key))
 
     def _read(self, window: str) -> None:
         """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""

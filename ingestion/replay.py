@@ -11,7 +11,7 @@ A replay is no read of the source: it leaves `reads` as it is. A table whose las
 import importlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow
     from dlt.extract import DltResource
 
-AT_ONCE = 1000  # rows that one statement marks
 WAITING = "(closed_at is null or closed_as = 'superseded')"
 HINTS = ("data_type", "nullable", "precision", "scale", "timezone")
 
@@ -141,13 +140,13 @@ class _Rows:
         session, now = context.session, context.session.literal(datetime.now(UTC))
         for table, ids in self.fitting.items():
             if table not in context.failures:
-                _update(context, ids, f"closed_at = {now}, closed_as = 'replayed'")
+                context.mark(ids, f"closed_at = {now}, closed_as = 'replayed'", WAITING)
         for reasons in self.reasons.values():
             by_reason: dict[str, list[str]] = {}
             for row_id, reason in reasons.items():
                 by_reason.setdefault(reason, []).append(row_id)
             for reason, ids in by_reason.items():
-                _update(context, ids, f"reason = {session.literal(redact(reason, context.secrets))}")
+                context.mark(ids, f"reason = {session.literal(redact(reason, context.secrets))}", WAITING)
 
 
 def _once(rows: "pyarrow.Table") -> Callable[[], Iterator[Any]]:
@@ -155,14 +154,6 @@ def _once(rows: "pyarrow.Table") -> Callable[[], Iterator[Any]]:
         yield rows
 
     return once
-
-
-def _update(context: Context, ids: Sequence[str], change: str) -> None:
-    """Changes these rows of `quarantine`."""
-    literal = context.session.literal
-    for start in range(0, len(ids), AT_ONCE):
-        some = ", ".join(map(literal, ids[start : start + AT_ONCE]))
-        context.session.execute(f"update {context.raw('quarantine')} set {change} where row_id in ({some}) and {WAITING}")
 
 
 def _next(context: Context, rows: _Rows) -> Iterator[str]:

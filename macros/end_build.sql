@@ -10,5 +10,6 @@
 
 {% macro postgres__end_build() -%}
     update {{ audited_relation('build') }} set ended_at = now() where build_id = '{{ invocation_id }}';
+    analyze {{ audited_relation('build') }};
     commit
 {%- endmacro %}

@@ -17,6 +17,8 @@ import pytest
 from conftest import PROJECT, Works
 from engines.servers import ENGINES
 
+from ingestion.settings import prepare_dlt
+
 SEED, SCALE, FIRST_DAYS, ROUNDS = 4, 0.02, 20, 2
 # Where each round's runs die, in this order: what comes later must still have work to do.
 STAGES = (
@@ -37,9 +39,9 @@ STAGES = (
 LANDING = {"extract", "normalise", "load", "complete", "after the load", "between"}
 SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
 CLOCKS = {"publications", "publication_sources", "build"}  # tables that say when something ran
-# Processes are forked from one that has imported all that they need.
+# Processes are forked from one that has imported all that they need. It takes over what prepare_dlt puts into the environment.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["victim"])
+FORKS.set_forkserver_preload(["victim", "dbt.adapters.duckdb", "dbt.adapters.postgres"])
 
 
 class Pipeline(Works):
@@ -47,6 +49,7 @@ class Pipeline(Works):
 
     def run(self, place: str | None = None, number: int = 0) -> int:
         """Gives the exit code. When it is to die in dbt, everything was landed before."""
+        prepare_dlt()
         from victim import live
 
         process = FORKS.Process(target=live, args=(self.folder, self.environment, place, number, place is None or place in LANDING))

@@ -239,6 +239,22 @@ def test_a_record_that_came_right_again_is_not_replayed(place, api, endpoint):
     assert place.replay("payments")["payments"].ok and place.raw() == before
 
 
+def test_a_run_that_dies_after_its_load_leaves_the_rest_to_the_next(place, api, monkeypatch):
+    """The load is complete, and the quarantined row that it superseded is open still."""
+    place.load("payments")
+    api.records["payments"][5] |= {"amount": None, "updated_at": "2026-01-07T03:00:00.000Z"}
+    place.try_to_load("payments")
+    api.records["payments"][5] = payment(5, 8)
+    closed = "select closed_as from raw_payments.quarantine"
+    with monkeypatch.context() as patch:
+        patch.setattr("ingestion.context.Context.after_load", lambda context: None)
+        assert place.load("payments") == {"payments": 1}
+    assert place.query(closed) == [(None,)]
+    api.records["payments"] = []
+    place.try_to_load("payments")
+    assert place.query(closed) == [("superseded",)]
+
+
 def test_a_backfill_does_not_say_that_all_is_well(place, api):
     place.load("payments")
     api.records["payments"] += [renamed(6, 20)]

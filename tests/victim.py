@@ -1,7 +1,8 @@
 """A pipeline that dies by SIGKILL when it comes to a place for the n-th time.
 
 A place is a step of the landing, or a node of dbt: each of the node's statements is come to twice, before it is sent and after it.
-Importing this module imports all that the pipeline needs, so that a process which has done it once can fork one victim after another.
+Importing this module imports most of what the pipeline needs, so that a process which has done it once can fork one victim after another;
+`prepare_dlt` has to be called before, as dlt wants to know its folder when it is imported.
 """
 
 import json
@@ -13,21 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingestion.settings import prepare_dlt
+import dlt.extract.extractors
+import dlt.load.load
+import dlt.normalize.normalize
+from dbt.adapters.sql.connections import SQLConnectionManager
+from dbt.cli.main import dbtRunner
+from dlt.destinations.job_client_impl import SqlJobClientBase
 
-prepare_dlt()
-
-import dbt.adapters.duckdb  # noqa: E402
-import dbt.adapters.postgres  # noqa: E402, F401
-import dlt.extract.extractors  # noqa: E402
-import dlt.load.load  # noqa: E402
-import dlt.normalize.normalize  # noqa: E402
-from dbt.adapters.sql.connections import SQLConnectionManager  # noqa: E402
-from dbt.cli.main import dbtRunner  # noqa: E402
-from dlt.destinations.job_client_impl import SqlJobClientBase  # noqa: E402
-
-import ingestion  # noqa: E402
-from ingestion.context import Context  # noqa: E402
+import ingestion
+from ingestion.context import Context
 
 PROJECT = Path(__file__).parent.parent
 counts: Counter[str] = Counter()
