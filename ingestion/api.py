@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,14 @@ INSTANT = pyarrow.timestamp("us", "UTC")
 SCHEMA = pyarrow.schema([("id", pyarrow.string()), ("updated_at", INSTANT), ("record", pyarrow.string()), (CHANGED_AT, INSTANT)])
 # Key, cursor, the record as JSON, and the instant from which this version holds: the cursor, but never later than now.
 Row = tuple[str | None, datetime | None, str, datetime]
+# Key and instant; a record without a key is the same whenever it comes, by its MD5.
+Version = tuple[str, datetime | None]
 # A record that JSON columns can't hold as it was said is in quarantine as the text that was said, under this name.
 AS_TEXT = "json_text"
 HALF = "\ud800"  # half of a character, which no engine holds
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 FEW = 20  # records in which an optional field may be missing by chance
+FEW_WRONG = 3  # fewer records after much that is right may be wrong in the same place by chance
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class _Reader:
     def _new_records(self) -> Iterator[pyarrow.Table]:
         """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""
         context, endpoint = self.context, self.endpoint
-        known = self._known()
+        known, landed = self._known(), set()
         batch: list[Row] = []
         try:
             for said in self._records():
@@ -169,18 +172,23 @@ class _Reader:
                     continue
                 self.seen.add(said, wrong, updated_at, self.now)
                 if wrong:
-                    self.seen.misfit(said, wrong)
                     misfit = Misfit(_as_said(said), "; ".join(wrong.values()), key and key_text([key]), changed_at)
                     context.quarantine(endpoint.table, [misfit])
                     continue
                 digest = _digest(text)
-                if known.get(key or digest) == digest:
+                before, since = known.get(key or digest, (None, changed_at))
+                if before == digest:
                     if key:
-                        context.says_again(endpoint.table, key_text([key]), changed_at)
+                        context.withdraw(endpoint.table, key_text([key]))
                     continue
-                known[key or digest] = digest
+                # What the source says now is the latest version, be it dated earlier than what it said before; but for pages
+                # of one read, which may come in any order.
+                if before and (changed_at == since if key in landed else changed_at < since):
+                    changed_at = since + timedelta(microseconds=1)
+                known[key or digest] = digest, changed_at
+                landed.add(key)
                 self.seen.new += 1
-                batch.append(row)
+                batch.append((key, updated_at, text, changed_at))
                 if len(batch) >= BATCH_ROWS:
                     yield _arrow(batch)
                     batch = []
@@ -238,20 +246,24 @@ class _Reader:
             known -= set(gone)
         self.remember["fields"] = sorted(known | seen.names)
 
-    def _known(self) -> dict[str, str]:
-        """By key: the MD5 of the latest version that raw holds, as far back as is read now."""
+    def _known(self) -> dict[str, tuple[str, datetime]]:
+        """By key: the MD5 of the latest version that raw holds, and since when it holds; as far back as is read now."""
         table = self.endpoint.table
         if not self.context.has_rows(table):
             return {}
         session = self.context.session
         digest = session.md5("record")
-        since = f"where updated_at is null or updated_at >= {session.literal(self.start)}" if self.start else ""
+        since = ""
+        if self.start:
+            start = session.literal(self.start)
+            since = f"where updated_at is null or updated_at >= {start} or {CHANGED_AT} >= {start}"
         rows = session.rows(
             f"""
-            select record_key, digest from (
+            select record_key, digest, {CHANGED_AT} from (
                 select
                     coalesce(id, {digest}) as record_key,
                     {digest} as digest,
+                    {CHANGED_AT},
                     row_number() over (
                         partition by coalesce(id, {digest}) order by {CHANGED_AT} desc, _dlt_load_id desc
                     ) as version_rank
@@ -261,7 +273,7 @@ class _Reader:
             where version_rank = 1
             """
         )
-        return dict(rows)
+        return {key: (digest, changed_at) for key, digest, changed_at in rows}
 
     def _records(self) -> Iterator[Any]:
         """The records that dlt's rest_api gives for this endpoint; raises IngestError with the remedy when the API fails."""
@@ -316,49 +328,47 @@ class _Seen:
 
     records: int = 0
     new: int = 0  # that fit, and that raw did not hold
-    misfits: int = 0
     highest: datetime | None = None  # cursor
-    fits_until: datetime | None = None  # the latest instant of a record that fits, and of one that does not
-    misfits_until: datetime | None = None
-    names: set[str] = field(default_factory=set)  # of all fields
-    wrong: Counter = field(default_factory=Counter)  # by place in the record: misfits
-    reasons: dict[str, str] = field(default_factory=dict)  # by place: the first
-    example: dict[str, Any] = field(default_factory=dict)  # a record that does not fit
+    fits_until: datetime | None = None  # the latest instant of a record that fits
+    fitting_names: set[str] = field(default_factory=set)  # of the fields of records that fit
+    misfit_names: set[str] = field(default_factory=set)  # … and of those that do not
+    misfits: list[tuple[datetime, Any, Mapping[str, str]]] = field(default_factory=list)  # instant, record, what is wrong by place
 
     def add(self, said: Any, wrong: Mapping[str, str], updated_at: datetime | None, now: datetime) -> None:
         self.records += 1
         if isinstance(said, dict) and HALF not in wrong:
-            _add_names(said, "", self.names)
+            _add_names(said, "", self.misfit_names if wrong else self.fitting_names)
         # A record dated in the future must not end all reading: the cursor goes no further than now.
         if updated_at and updated_at <= now:
             self.highest = max(self.highest or updated_at, updated_at)
         instant = min(updated_at or now, now)
         if wrong:
-            self.misfits_until = max(self.misfits_until or instant, instant)
-        else:
+            self.misfits.append((instant, said, wrong))
+        elif not updated_at or updated_at <= now:
             self.fits_until = max(self.fits_until or instant, instant)
 
-    def misfit(self, said: Any, wrong: dict[str, str]) -> None:
-        self.misfits += 1
-        self.wrong.update(wrong.keys())
-        self.reasons = wrong | self.reasons
-        self.example = self.example or (said if isinstance(said, dict) else {})
+    @property
+    def names(self) -> set[str]:
+        return self.fitting_names | self.misfit_names
 
     def broken(self, endpoint: Endpoint, known: Iterable[str], source: str) -> Iterator[str]:
-        """What is wrong in the same way in all that is new: that is no row that went wrong, the source has changed. But for
-        rows that went wrong a while ago, which the look-back reads again, and that something right has followed."""
-        if self.fits_until and self.misfits_until and self.fits_until >= self.misfits_until:
+        """What is wrong in the same way in all records from some instant on: that is no row that went wrong, the source has
+        changed. A few at the end of much that is new and right may be chance; if not, the next run has nothing else."""
+        last = [(said, wrong) for instant, said, wrong in self.misfits if not self.fits_until or instant > self.fits_until]
+        if not last or (self.new and len(last) < FEW_WRONG):
             return
-        for place in [place for place, count in self.wrong.items() if count == self.misfits and not self.new]:
-            yield f"{self.reasons[place]} in all of {self.misfits} new records."
-            new = self.names - set(known) - {field.name for field in endpoint.contract}
-            if now := likely_name(place, new, lambda name, place=place: self._mends(endpoint, place, name)):
+        example, reasons = last[0]
+        for place in [place for place in reasons if all(place in wrong for _, wrong in last)]:
+            yield f"{reasons[place]} in all of {len(last)} new records."
+            new = self.misfit_names - (self.fitting_names or set(known)) - {field.name for field in endpoint.contract}
+            if now := likely_name(place, new, lambda name, place=place: self._mends(endpoint, example, place, name)):
                 renamed = json.dumps({**endpoint.renamed, place: now}, ensure_ascii=False)
                 yield f"If it is called {now} now, write renamed={renamed} into Endpoint({endpoint.table!r}, …) of {source}."
 
-    def _mends(self, endpoint: Endpoint, place: str, name: str) -> bool:
-        """Whether the record that does not fit would, as far as this place goes, if the field had this name."""
-        _, wrong = replace(endpoint, renamed={**endpoint.renamed, place: name}).row(self.example, datetime.now(UTC))
+    @staticmethod
+    def _mends(endpoint: Endpoint, said: Any, place: str, name: str) -> bool:
+        """Whether a record that does not fit would, as far as this place goes, if the field had this name."""
+        _, wrong = replace(endpoint, renamed={**endpoint.renamed, place: name}).row(said, datetime.now(UTC))
         return not any(at == place or at.startswith((f"{place}.", f"{place}[")) for at in wrong)
 
 
@@ -370,7 +380,7 @@ def replayed(
     endpoint = next((endpoint for endpoint in endpoints if endpoint.table == table), None)
     if not endpoint:
         return None, dict.fromkeys((row.row_id for row in rows), "its endpoint is no longer read")
-    fitting: dict[tuple[str, datetime], tuple[str, Row]] = {}  # by key and version: the last load that brought it
+    fitting: dict[Version, tuple[str, Row]] = {}  # the last load that brought it
     reasons = {}
     for quarantined in sorted(rows, key=lambda row: row.load_id):
         row, wrong = endpoint.row(_said(quarantined.record), quarantined.changed_at)
@@ -378,8 +388,8 @@ def replayed(
             reasons[quarantined.row_id] = "; ".join(wrong.values())
         else:
             key, _, text, changed_at = row
-            fitting[key or _digest(text), changed_at] = quarantined.load_id, row
-    known = _versions(context, table, min((version[1] for version in fitting), default=None))
+            fitting[(key, changed_at) if key else (_digest(text), None)] = quarantined.load_id, row
+    known = _versions(context, endpoint, min((row[3] for _, row in fitting.values()), default=None))
     new = []
     for version, (load_id, row) in fitting.items():
         loads = known.get(version, {})
@@ -388,16 +398,16 @@ def replayed(
     return (_arrow(new) if new else None), reasons
 
 
-def _versions(context: Context, table: str, since: datetime | None) -> dict[tuple[str, datetime], dict[str, str]]:
-    """By key and the instant from which a version holds: the MD5 of each record that raw has of it, and the load."""
-    found: dict[tuple[str, datetime], dict[str, str]] = {}
-    if since and context.has_rows(table):
+def _versions(context: Context, endpoint: Endpoint, since: datetime | None) -> dict[Version, dict[str, str]]:
+    """By version: the MD5 of each record that raw has of it, and the load; of those that hold from this instant or later."""
+    found: dict[Version, dict[str, str]] = {}
+    if since and context.has_rows(endpoint.table):
         digest, literal = context.session.md5("record"), context.session.literal(since)
         for key, changed_at, md5, load_id in context.session.rows(
-            f"select coalesce(id, {digest}), {CHANGED_AT}, {digest}, _dlt_load_id "
-            f"from {context.complete_rows(table)} as known where {CHANGED_AT} >= {literal}"
+            f"select id, {CHANGED_AT}, {digest}, _dlt_load_id from {context.complete_rows(endpoint.table)} as known "
+            + (f"where {CHANGED_AT} >= {literal}" if endpoint.key else "")
         ):
-            found.setdefault((key, changed_at), {})[md5] = load_id
+            found.setdefault((key, changed_at) if key else (md5, None), {})[md5] = load_id
     return found
 
 

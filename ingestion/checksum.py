@@ -114,8 +114,9 @@ def _database(context: Context, tables: Sequence["Table"], ranges: int, random: 
                     _Table(context, source, connection, table, columns.get(table.name, []), cursor, check).compare(ranges, random)
                 except Exception as error:  # what differs in other tables is to be known all the same
                     check.note = f"could not be compared: {redact(explanation(error), context.secrets)}"
-                    connection.rollback()
-                    connection.execute("set timezone = 'UTC'")
+                    if not connection.closed:
+                        connection.rollback()
+                        connection.execute("set timezone = 'UTC'")
             yield check
 
 

@@ -244,6 +244,8 @@ class Context:
                 self.report(Progress(self.source, table, "reading", self.landed[table]))
             if not exists:
                 yield _no_rows(columns)
+            # An earlier version of what still does not fit was there, too.
+            self.withdrawn.difference_update(misfit.id(table) for misfit in self.misfits.get(table, ()))
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
             # A run that dies when its load is complete has yet to close what it superseded: the next one does, from this.
             closing = {"superseded": sorted(self.superseded), "withdrawn": sorted(self.withdrawn)}
@@ -328,7 +330,7 @@ class Context:
         if not self.has_rows("reads"):
             return False
         is_table, last = f"table_name = {self.session.literal(table)}", "select coalesce(max(read_id), 0) from"
-        is_whole = "outcome = 'complete' and read_from is null and read_until is not null"
+        is_whole = "outcome = 'complete' and read_from is null and read_until is not null and not coalesce(is_interval, false)"
         [(differed,)] = self.session.rows(f"{last} {self.raw('reads')} where {is_table} and outcome = '{DIFFERS}'")
         [(whole,)] = self.session.rows(f"{last} {self.complete_rows('reads')} as known where {is_table} and {is_whole}")
         return differed > whole
@@ -346,21 +348,14 @@ class Context:
 
     def lands(self, table: str, key: str, changed_at: datetime) -> None:
         """Notes that a version of this key lands, which holds from an instant on. What is in quarantine of an earlier one is
-        superseded, and `replay` may still put it into its place; what is there of this very version is withdrawn."""
+        superseded, and `replay` may still put it into its place; what is there of this very version, or claims to be of a later
+        one, is withdrawn."""
         for row_id, since in self.waiting.get(table, {}).get(key, ()):
-            if since is None or changed_at > since:
-                self.superseded.add(row_id)
-            elif changed_at == since:
-                self.withdrawn.add(row_id)
+            (self.superseded if since is None or changed_at > since else self.withdrawn).add(row_id)
 
-    def says_again(self, table: str, key: str, changed_at: datetime | None = None) -> None:
-        """Notes that the source says of this key, at an instant or now, what raw holds already: what is in quarantine of it
-        until then is withdrawn."""
-        self.withdrawn |= {
-            row_id
-            for row_id, since in self.waiting.get(table, {}).get(key, ())
-            if since is None or changed_at is None or changed_at >= since
-        }
+    def withdraw(self, table: str, key: str) -> None:
+        """Notes that the source says of this key what raw holds already, or nothing any more: what is in quarantine of it is withdrawn."""
+        self.withdrawn |= {row_id for row_id, _ in self.waiting.get(table, {}).get(key, ())}
 
     def _close(self, ids: Mapping[str, Any], condition: str = "true") -> None:
         for closed_as in ("superseded", "withdrawn"):

@@ -28,6 +28,7 @@ All of a table's reads share one transaction, and so one snapshot of the source.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
@@ -46,6 +47,7 @@ from ingestion import exact
 from ingestion.context import CHANGED_AT, DELETED_AT, INSTANT, Context, Misfit, key_text
 from ingestion.contract import Quarantined
 from ingestion.engines import Columns, Session
+from ingestion.engines.postgres import BROKE_OFF
 from ingestion.engines.work import attach_postgres
 from ingestion.errors import IngestError, Refused, first_line, redact
 from ingestion.settings import lookback, setting
@@ -55,9 +57,9 @@ if TYPE_CHECKING:
 
 COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes a fraction of a second
 KEYS_IN_SQL = 1_000  # more missing keys than that: the table is read whole
-MAY_VANISH_ROWS = 10  # so many rows of a table may disappear between two runs, whatever share of it they are
+MAY_VANISH_ROWS = 2  # so many rows of a table may disappear between two runs, whatever share of it they are
 BATCH_ROWS = 100_000
-REASON, RECORD = "why not", "as it was said"  # columns beside the source's own, which are hardly called that
+REASON, RECORD, LOADED = "why not", "as it was said", "when it was told"  # columns beside the source's own, which are hardly called that
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,11 @@ def replay_tables(
         if reason:
             reasons[row.row_id] = reason
         else:
-            sent.append({**values, REASON: row.row_id, CHANGED_AT: row.changed_at or context.began_at})
+            sent.append({**values, REASON: row.row_id, LOADED: row.load_id, CHANGED_AT: row.changed_at or context.began_at})
     if not sent:
         return None, reasons
     con = context.session.work
-    texts = pyarrow.schema([*((name, pyarrow.string()) for name in [*types, REASON]), (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
+    texts = pyarrow.schema([*((name, pyarrow.string()) for name in [*types, REASON, LOADED]), (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
     con.register("replayed", pyarrow.Table.from_pylist(sent, schema=texts))
     try:
         whys = f"concat_ws('; ', {', '.join(column.reason for column in columns)})"
@@ -244,11 +246,13 @@ def replay_tables(
         reasons |= dict(found)
         values = ", ".join(f"{column.value} as {_quoted(column.raw_name)}" for column in columns)
         fitting = f"""select {values}, cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT} from replayed where {whys} = ''"""
+        if table.key:  # of one version that was told twice, what was told last
+            version = ", ".join([*(_quoted(table.raw_name(name)) for name in table.key), CHANGED_AT])
+            fitting += f""" qualify row_number() over (partition by {version} order by "{LOADED}" desc) = 1"""
         con.execute(f"create or replace temp table fitting as {fitting}")
     finally:
         con.unregister("replayed")
-    known = _held_since(context, table, {**types, DELETED_AT: INSTANT, CHANGED_AT: INSTANT})
-    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from (table temp.fitting except {known})"
+    landed = f"select {_landed(context.session, types)}, {DELETED_AT}, {CHANGED_AT} from ({_unknown(context, table, types)})"
     found = con.execute(landed).to_arrow_table()
     con.execute("drop table temp.fitting")
     return (found if found.num_rows else None), reasons
@@ -269,14 +273,19 @@ def _replayed_column(table: Table, name: str, kind: str) -> Column:
     return Column(name, name, kind, kind, True, required, _hint(kind), kind, kind, quoted, quoted)
 
 
-def _held_since(context: Context, table: Table, columns: Columns) -> str:
-    """SQL: the versions that raw has of the time of those in temp.fitting."""
+def _unknown(context: Context, table: Table, types: Columns) -> str:
+    """SQL: the rows of temp.fitting that raw does not hold: these versions; of a table without a key, such rows of any time."""
+    if not table.key:
+        held = context.session.fetch(types, f"{context.complete_rows(table.name)} as known")
+        equal = " and ".join(f"held.{_quoted(name)} is not distinct from fitting.{_quoted(name)}" for name in types)
+        return f"select * from temp.fitting as fitting where not exists (select 1 from {held} as held where {equal})"
+    columns = {**types, DELETED_AT: INSTANT, CHANGED_AT: INSTANT}
     first, last = context.session.work.execute(f"select min({CHANGED_AT}), max({CHANGED_AT}) from temp.fitting").fetchone()
     if not first:
         return "table temp.fitting"
     first, last = (context.session.literal(instant.astimezone(UTC)) for instant in (first, last))
     rows = f"{context.complete_rows(table.name)} as known where {CHANGED_AT} between {first} and {last}"
-    return f"select * from {context.session.fetch(columns, rows)} as held"
+    return f"table temp.fitting except select * from {context.session.fetch(columns, rows)} as held"
 
 
 def detach(context: Context) -> None:
@@ -298,6 +307,8 @@ class _Reader:
         self.raw = context.raw_types(table.name)
         self.has_rows = context.has_rows(table.name)
         self.high: str | None = None
+        self.is_set_back = False
+        self.rows: int | None = None  # that a table without a key has
         self.doubtful = [column for column in columns if column.is_doubtful]
         self.is_careful = bool(self.doubtful) or table.name in context.doubted
         self.misfits: list[Misfit] = []
@@ -308,7 +319,7 @@ class _Reader:
             self._check(session)
             self._check_excluded(session)
             if self.cursor:
-                self.high = self._highest_cursor(session)
+                self.high, self.is_set_back = self._highest_cursor(session), self._clock_was_set_back(session)
             self.context.covers(self.table.name, *self._interval(session))
         except (IngestError, psycopg.Error) as error:
             session.rollback()  # else the server would refuse whatever the other tables ask
@@ -325,6 +336,8 @@ class _Reader:
             return None
         self.context.quarantine(self.table.name, self.misfits)
         self._note_changes()
+        if self.is_set_back:
+            self.context.notes.append(f"{self._where}: the source's clock stands before what was read last, so all rows were read")
         key = [column.raw_name for column in self.key_columns]
         return self.context.resource(self.table.name, self._hints(), items, self._remember(), key)
 
@@ -441,6 +454,13 @@ class _Reader:
             highest = f"least({highest}, {_literal(self.clock.isoformat())}::{self.cursor.source_type})"
         return session.execute(f"select {highest}::text from {self._source_table}").fetchone()[0]
 
+    def _clock_was_set_back(self, session: psycopg.Connection) -> bool:
+        """Whether the source's clock stands before the cursor that was reached: rows that changed since are dated before it."""
+        if not self._follows_cursor or self.context.options.is_interval:
+            return False
+        reached, now = (f"{_literal(value)}::{self.cursor.source_type}" for value in (self.state["cursor"], self.clock.isoformat()))
+        return session.execute(f"select {reached} > {now}").fetchone()[0]
+
     def _remember(self) -> dict[str, Any]:
         """What the next run needs to know. A refilled interval changes nothing of it."""
         remembered = {}
@@ -448,6 +468,8 @@ class _Reader:
             remembered["types"] = {column.name: column.declared for column in self.columns}
             if self.high:
                 remembered["cursor"] = self.high
+            if self.rows is not None:
+                remembered["rows"] = self.rows
         if self._compares_keys or not self.state:
             remembered["keys_compared_on"] = self._today
         return remembered
@@ -455,14 +477,17 @@ class _Reader:
     @property
     def _low(self) -> str | None:
         """The cursor after which rows may be new, less the look-back; None when all rows may be."""
-        low, cursor = self.state.get("cursor"), self.cursor
-        if not cursor or not low or self.context.options.full or self._new_columns or self._has_differed:
+        if not self._follows_cursor or self.is_set_back or self.context.options.full or self._new_columns or self._has_differed:
             return None
-        if not self._cursor_is_time:
-            return None  # numbers are drawn before they are committed, and nobody can tell how long
-        if self.types.get(cursor.name, cursor.declared) != cursor.declared:
-            return None  # of another type, so not to be compared
-        return f"{_literal(low)}::{cursor.source_type} - interval '{self.source.lookback.total_seconds():.0f} seconds'"
+        lookback = f"interval '{self.source.lookback.total_seconds():.0f} seconds'"
+        return f"{_literal(self.state['cursor'])}::{self.cursor.source_type} - {lookback}"
+
+    @property
+    def _follows_cursor(self) -> bool:
+        """Whether the cursor that was reached says what is new. One that is no time does not: numbers are drawn before they are
+        committed, and nobody can tell how long; and one of another type can't be compared."""
+        cursor = self.cursor
+        return self._cursor_is_time and "cursor" in self.state and self.types.get(cursor.name, cursor.declared) == cursor.declared
 
     @cached_property
     def _has_differed(self) -> bool:
@@ -527,6 +552,7 @@ class _Reader:
         They are put aside in a temporary table first, so that whatever is wrong with one table shows
         here, and stops this table alone."""
         name, changes = self.table.name, f'temp."changes_{self.table.name}"'
+        self.context.waiting[name] = self.context.quarantined_keys(name) if self.key else {}
         self.con.execute("begin")
         try:
             self._refuse_types(column for column in self.doubtful if column in self.key_columns)
@@ -536,6 +562,8 @@ class _Reader:
                 window = self._with_missing_keys(window)
             read = self._read_carefully if self.is_careful else self._read
             read(window)
+            if not self.key and not self.context.options.is_interval:
+                self._count()
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
             self._withdraw()
             if self._compares_keys:
@@ -544,7 +572,8 @@ class _Reader:
                 self.misfits = self._misfits()
             self.con.execute("commit")
         except BaseException:
-            self.con.execute("rollback")
+            with suppress(duckdb.Error):  # of a server that is gone, whose first error says more
+                self.con.execute("rollback")
             raise
         for kind in ("source", "known", "now", "live", "deleted", "missing", "careful"):
             self.con.execute(f'drop table if exists temp."{kind}_{name}"')
@@ -556,12 +585,11 @@ class _Reader:
         """What is in quarantine of a key that has just been read, and fits, is no longer what the source says, be it that it
         says what it had said before, or something that it dates earlier."""
         name = self.table.name
-        waiting = self.context.waiting[name] = self.context.quarantined_keys(name) if self.key else {}
-        if not waiting:
+        if not self.context.waiting[name]:
             return
         keys = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
         for key in self.con.execute(f'select {keys} from temp."source_{name}"').fetchall():
-            self.context.says_again(name, key_text(key))
+            self.context.withdraw(name, key_text(key))
 
     def _read(self, window: str) -> None:
         """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""
@@ -712,6 +740,10 @@ class _Reader:
                 f'select {left}.* from temp."{left}_{name}" as {left} anti join temp."{right}_{name}" as {right} on {pairs}'
             )
         self._refuse_to_lose_too_much()
+        if waiting := self.context.waiting[name]:
+            there = f'select * from temp."now_{name}" union all select * from temp."live_{name}"'
+            for key in waiting.keys() - {key_text(key) for key in self.con.execute(there).fetchall()}:
+                self.context.withdraw(name, key)  # was deleted before it ever fitted
 
     def _refuse_to_lose_too_much(self) -> None:
         live, deleted = (
@@ -723,6 +755,22 @@ class _Reader:
                 f"{deleted} of {live} rows are gone from the source at once; nothing of the table was loaded.",
                 f"If that is right: ingest {self.source.name} --allow-deletes",
             )
+
+    def _count(self) -> None:
+        """Counts the rows of a table without a key: that is all that can be known of rows that are gone."""
+        read = f'temp."{"careful" if self.is_careful else "source"}_{self.table.name}"'
+        [(self.rows,)] = self.con.execute(f"select count(*) from {read}").fetchall()
+        before = self.state.get("rows")
+        if before is None:
+            [(before,)] = self.session.rows(f"select count(*) from {self.context.complete_rows(self.table.name)} as known")
+        if self.rows < self.table.keep * before and not self.context.options.allow_deletes:
+            raise _Broken(
+                f"{self._where} has {self.rows} rows, and had {before}; nothing of the table was loaded.",
+                f"If that is right: ingest {self.source.name} --allow-deletes",
+            )
+        if self.rows < before:
+            less = before - self.rows
+            self.context.notes.append(f"{self._where} has {less} rows less, and no key that would say which: raw keeps them")
 
     def _with_missing_keys(self, window: str) -> str:
         """`window` widened by the keys that raw lacks; all rows when they are too many to name."""
@@ -783,6 +831,8 @@ def _in_our_words(error: Exception) -> IngestError:
     """What to say when a value is not what its column can hold, and of other errors."""
     if isinstance(error, IngestError):
         return error
+    if any(words in str(error) for words in BROKE_OFF):
+        return IngestError(f"the server broke off while it was read: {first_line(error)}", "Its own log says why. The next run catches up.")
     if "onversion" not in str(error):
         return IngestError(first_line(error))
     return IngestError(

@@ -105,6 +105,8 @@ class _Reader:
             if not self._wanted(name, version):
                 continue
             try:
+                if self.files.full and not _date_in(name):
+                    raise Broken("its name has no date like 2026-01-31, which says from when on it holds.")
                 rows, misfits = self._rows(name, file.read_bytes())
                 self._check_size(name, rows.num_rows + len(misfits))
             except (Broken, OSError) as error:
