@@ -36,23 +36,30 @@ upstream as (
 
 loads as (
     {%- for source in sources %}
-    select '{{ source.name }}' as source_name, load_id, inserted_at from {{ source.loads }} where status = 0 union all
+    select
+        '{{ source.name }}' as source_name, load_id, inserted_at,
+        {#- A refilled interval and a replay say nothing of what is new. #}
+        {{ 'load_id in (select _dlt_load_id from ' ~ source.reads ~ ' where not coalesce(is_interval, false))' if source.reads else 'true' }} as is_current
+    from {{ source.loads }} where status = 0 union all
     {%- endfor %}
-    select cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ type_instant() }})
+    select cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ type_instant() }}), cast(null as boolean)
 ),
 
 reads as (
     {%- for source in sources if source.reads %}
-    select '{{ source.name }}' as source_name, table_name, read_id, read_at, outcome, '{{ source.loads.schema }}.' || table_name || ': ' || coalesce(reason, outcome) as reason
+    select
+        '{{ source.name }}' as source_name, table_name, read_id, read_at, outcome,
+        outcome = 'complete' and coalesce(is_interval, false) as is_refill,
+        '{{ source.loads.schema }}.' || table_name || ': '
+        || coalesce(reason, case when outcome = 'complete' then 'only intervals of it were read' else outcome end) as reason
     from {{ source.reads }}
-    where
-        (_dlt_load_id = '' or _dlt_load_id in (select load_id from {{ source.loads }} where status = 0))
-        and not (outcome = 'complete' and coalesce(is_interval, false))
+    where _dlt_load_id = '' or _dlt_load_id in (select load_id from {{ source.loads }} where status = 0)
     union all
     {%- endfor %}
     select
         cast(null as {{ text }}) as source_name, cast(null as {{ text }}) as table_name, cast(null as bigint) as read_id,
-        cast(null as {{ type_instant() }}) as read_at, cast(null as {{ text }}) as outcome, cast(null as {{ text }}) as reason
+        cast(null as {{ type_instant() }}) as read_at, cast(null as {{ text }}) as outcome, cast(null as boolean) as is_refill,
+        cast(null as {{ text }}) as reason
 ),
 
 published as (
@@ -98,11 +105,12 @@ broken as (
     from (
         select
             *,
-            max(case when outcome = 'complete' then read_id else 0 end) over (partition by source_name, table_name) as complete,
-            max(read_id) over (partition by source_name, table_name) as latest
+            max(case when outcome = 'complete' and not is_refill then read_id else 0 end) over (partition by source_name, table_name) as complete,
+            max(read_id) over (partition by source_name, table_name, is_refill) as latest,
+            min(case when is_refill then 1 else 0 end) over (partition by source_name, table_name) as is_only_refilled
         from reads
     ) as numbered
-    where read_id > complete
+    where read_id > complete and (not is_refill or is_only_refilled = 1)
     group by source_name, table_name
 ),
 
@@ -119,7 +127,7 @@ late as (
     {%- for source in sources if source.late_after_hours %}
     select '{{ source.name }}' as source_name, max(inserted_at) as since
     from loads
-    where source_name = '{{ source.name }}'
+    where source_name = '{{ source.name }}' and is_current
     having {{ epoch_microseconds('current_timestamp') }} - {{ epoch_microseconds('max(inserted_at)') }} > {{ (source.late_after_hours * 3600000000) | int }}
     union all
     {%- endfor %}
@@ -165,10 +173,17 @@ ranked as (
 ),
 
 ages as (
-    select upstream.model, min(included.loaded_until) as data_as_of
+    select upstream.model, min(read.data_as_of) as data_as_of
     from upstream
-    inner join included
-        on upstream.source_name = included.source_name
+    inner join (
+        select loads.source_name, max(loads.inserted_at) as data_as_of
+        from loads
+        inner join included
+            on loads.source_name = included.source_name and loads.inserted_at <= included.loaded_until
+        where loads.is_current
+        group by loads.source_name
+    ) as read
+        on upstream.source_name = read.source_name
     group by upstream.model
 )
 

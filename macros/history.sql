@@ -8,8 +8,8 @@
                    first look at the source find it
     valid_to       when the next one began; the end of time for the last one
     began_at       when the version really began
-    times_told     of how many rows the member's history was made, and
-    <loads>        the last loads that told of it: by these `changed_members` sees that there is more
+    told_hash      of all that was told of the member: by it `changed_members` sees that there is more
+    <loads>        the last loads that told of it
 
   Nothing but the rows of `told` goes in, so the order in which they arrived is of no matter, and a rebuild gives the same.
   docs/history.md explains it by an example.
@@ -32,7 +32,7 @@
     ranked as (
 
         select
-            {{ id }},
+            telling.{{ id }},
             changed_at,
             {%- for column in tracked %}
             {{ column }},
@@ -43,9 +43,9 @@
             {%- for load in loads %}
             max({{ text_order(load) }}) over (partition by {{ id }}) as {{ load }},
             {%- endfor %}
-            count(*) over (partition by {{ id }}) as times_told,
+            {{ told_hash('telling', tracked, overwritten, tracked_since, 'over (partition by ' ~ id ~ ')') }} as told_hash,
             row_number() over (partition by {{ id }}, changed_at order by {{ latest_first }}) as telling_rank
-        from {{ told }}
+        from {{ told }} as telling
 
     ),
 
@@ -104,7 +104,7 @@
         end as valid_from,
         coalesce(lead(began_at) over (partition by {{ id }} order by began_at), {{ end_of_time() }}) as valid_to,
         began_at,
-        times_told,
+        told_hash,
         {{ loads | join(',\n        ') }}
     from begun
     where recency = 1

@@ -98,23 +98,26 @@
         {%- for model in models %}
             {{ copy_to_audited(model) }}
         {%- endfor -%}
-        {#- What was loaded when the run began is in all that it built; what came since may be in some of it. -#}
+        {#- What was loaded when the run began is in all that it built, and nothing else is: `in_complete_load`. -#}
         {%- for source in upstream_sources(models, there) %}
             insert into {{ audited_relation('publication_sources') }}
             select '{{ invocation_id }}', '{{ source.name }}', max(inserted_at)
             from {{ source.loads }}
-            where status = 0 and inserted_at <= {{ as_instant("'" ~ run_started_at.isoformat() ~ "'") }};
+            where status = 0 and inserted_at <= {{ run_began_at() }};
         {%- endfor -%}
     {%- endif %}
     insert into {{ audited_relation('publications') }}
     values ('{{ invocation_id }}', current_timestamp, '{{ run.outcome }}', {{ text_literal(run.reason) if run.reason else 'null' }});
 {%- endmacro %}
 
-{# Readers get the schema `published` and all in it; who is no longer named in WAREHOUSE_READERS loses it. #}
+{#
+  Readers get the schema `published` and all in it; who is no longer named in WAREHOUSE_READERS loses it. Where the variable is not
+  set, as in an analyst's shell, those who are readers stay so.
+#}
 {% macro publication_grants(there) -%}
     {%- set schema = published_relation('data_status').schema -%}
-    {%- set readers = env_var('WAREHOUSE_READERS', '').split(',') | map('trim') | select | list -%}
     {%- set known = (there.get(published_relation('data_status') | string, {}).readers or '').split(',') | select | list -%}
+    {%- set readers = env_var('WAREHOUSE_READERS', known | join(',')).split(',') | map('trim') | select | list -%}
     {%- set former = known | reject('in', readers) | list -%}
     {%- if former %}
         revoke select on all tables in schema {{ schema }} from {{ former | join(', ') }};

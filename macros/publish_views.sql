@@ -24,9 +24,10 @@
     {%- set statements = default__publish_views(models, data_status, there) -%}
     {%- set made_from = [statements] -%}
     {%- for model in models -%}
-        {#- Where the columns changed, `make_audited` has dropped the view. -#}
-        {%- do made_from.append(there[model.built | string].columns) -%}
-        {%- if model.published | string not in there -%}
+        {#- Where the columns of the copy are others, `make_audited` has dropped the view. -#}
+        {%- set columns = there[model.built | string].columns -%}
+        {%- do made_from.append(columns) -%}
+        {%- if model.published | string not in there or there.get(model.audited | string, {}).columns != columns -%}
             {%- do made_from.append(invocation_id) -%}
         {%- endif -%}
     {%- endfor -%}

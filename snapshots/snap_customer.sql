@@ -9,7 +9,7 @@ told as (
 
     select * from {{ ref('stg_shop__customer_version') }}
     {% if is_incremental() %}
-        where customer_id in ({{ changed_members(ref('stg_shop__customer_version'), 'customer') }})
+        where customer_id in ({{ changed_members(ref('stg_shop__customer_version'), 'customer', tracked, overwritten) }})
     {% endif %}
 
 ),

@@ -15,7 +15,7 @@ told as (
 
     select * from catalogued
     {% if is_incremental() %}
-        where product_id in ({{ changed_members('catalogued', 'product', loads) }})
+        where product_id in ({{ changed_members('catalogued', 'product', tracked) }})
     {% endif %}
 
 ),

@@ -9,7 +9,7 @@ told as (
 
     select * from {{ ref('stg_shop__store_version') }}
     {% if is_incremental() %}
-        where store_id in ({{ changed_members(ref('stg_shop__store_version'), 'store') }})
+        where store_id in ({{ changed_members(ref('stg_shop__store_version'), 'store', tracked, overwritten) }})
     {% endif %}
 
 ),

@@ -242,6 +242,13 @@ def test_text_is_clean(works: Works):
         ("update core.fact_sales set order_status = 'deleted' where order_item_id = {line}", "accepted_values_fact_sales_order_status"),
         ("update core.dim_customer set valid_to = '2020-01-01' where customer_id = 1", "valid_ranges_dim_customer_customer_id"),
         ("delete from raw_shop.customers where id = 1", "current_version_agrees_snap_customer"),
+        ("update raw_shop.orders set status = 'lost' where id = (select max(id) from raw_shop.orders)",
+         "accepted_values_stg_shop__order_order_status"),
+        ("update raw_payments.payments set record = replace(record, '\"captured\"', '\"disputed\"') where id = "
+         "(select max(id) from raw_payments.payments where record like '%\"captured\"%')",
+         "accepted_values_stg_payments__payment_payment_status"),
+        ("update core.fact_sales set unit_price = unit_price + 1 where order_item_id = {line}", "fact_sales__agrees_with_the_shop"),
+        ("update core.fact_payment set net_amount = 0 where net_amount <> 0", "fact_payment__agrees_with_the_provider"),
         ("insert into raw_shop.products select * replace ('Gadgetry' as category, now() as _changed_at) from raw_shop.products "
          "where id = 1 limit 1",
          "stg_shop__product_version__every_spelling_is_mapped"),
@@ -255,6 +262,36 @@ def test_planted_errors_are_caught(daily: Works, tmp_path: Path, error: str, tes
     copy.execute(error.format(line=line))
     failed = bad(copy.dbt("test", "--select", f"{test}*"))
     assert any(name.startswith(test) for name in failed), failed
+
+
+def test_history_that_was_dropped_is_back_after_a_plain_build(daily: Works, tmp_path: Path):
+    copy = Works(tmp_path, daily.systems)
+    shutil.copy(daily.path, copy.path)
+    for name in ("customer", "product", "store"):
+        copy.execute(f"drop table snapshots.snap_{name}")
+    copy.build(*WITHOUT_TESTS)
+    assert copy.tables() == daily.tables()
+    for name in ("customer", "product", "store"):
+        rows = f"from snapshots.snap_{name} order by all"
+        assert copy.query(rows) == daily.query(rows)
+
+
+def test_a_seed_that_changes_is_applied_to_the_past(daily: Works, tmp_path: Path):
+    """The only product that was ever spelled so is spelled otherwise today, so that its current version stays as it is."""
+    copy = Works(tmp_path, daily.systems)
+    shutil.copy(daily.path, copy.path)
+    copy.execute("insert into staging.category_spellings values ('odds', 'Books'), ('ends', 'Toys')")
+    for number, spelling in enumerate(("odds", "ends")):
+        told = f"'{spelling}' as category, _changed_at + interval '{number + 1} seconds' as _changed_at"
+        latest = "where id = 1 qualify row_number() over (order by _changed_at desc) = 1"
+        copy.execute(f"insert into raw_shop.products select * replace ({told}) from raw_shop.products {latest}")
+    run = ["run", "--select", "+snap_product", "dim_product", "--exclude", "category_spellings"]
+    copy.dbt(*run)
+    past = "select category, is_current from core.dim_product where product_id = 1 order by valid_from desc limit 2"
+    assert copy.query(past) == [("Toys", True), ("Books", False)]
+    copy.execute("update staging.category_spellings set category = 'Garden' where spelling = 'odds'")
+    copy.dbt(*run)
+    assert copy.query(past) == [("Toys", True), ("Garden", False)]
 
 
 def test_sums_stay_exact(works: Works):

@@ -1,14 +1,23 @@
--- The fact has the payments and refunds that the provider has, as they are: finds raw that lost rows, and code that changed
--- without `--full-refresh`.
+-- The fact has the payments and refunds that the provider has, as staging gives them today: finds raw that lost rows, and code that
+-- was changed without `--full-refresh`. Versions are compared by each build itself.
+{% set columns = [
+    'payment_id', 'order_id', 'transaction_type', 'payment_method', 'transaction_status', 'currency', 'is_amount_missing', 'amount', 'net_amount',
+    'date_id', 'occurred_on', 'occurred_at',
+] %}
 with
 
-said as (
+transactions as (
 
     select
         payment_id as transaction_id,
+        payment_id,
         order_id,
+        'payment' as transaction_type,
+        payment_method,
         payment_status as transaction_status,
+        currency,
         amount,
+        case when payment_status = 'captured' then amount when amount is not null then 0 end as net_amount,
         created_at as occurred_at
     from {{ ref('stg_payments__payment') }}
 
@@ -16,11 +25,27 @@ said as (
 
     select
         refund_id as transaction_id,
+        payment_id,
         order_id,
+        'refund' as transaction_type,
+        cast(null as {{ dbt.type_string() }}) as payment_method,
         refund_status as transaction_status,
+        currency,
         amount,
+        case when refund_status = 'succeeded' then -amount when amount is not null then 0 end as net_amount,
         created_at as occurred_at
     from {{ ref('stg_payments__refund') }}
+
+),
+
+said as (
+
+    select
+        *,
+        amount is null as is_amount_missing,
+        {{ date_id(business_date('occurred_at')) }} as date_id,
+        {{ business_date('occurred_at') }} as occurred_on
+    from transactions
 
 ),
 
@@ -38,7 +63,6 @@ full outer join kept
 where
     said.transaction_id is null
     or kept.transaction_id is null
-    or said.order_id is distinct from kept.order_id
-    or said.transaction_status is distinct from kept.transaction_status
-    or said.amount is distinct from kept.amount
-    or said.occurred_at is distinct from kept.occurred_at
+    {% for column in columns -%}
+    or said.{{ column }} is distinct from kept.{{ column }}
+    {% endfor %}

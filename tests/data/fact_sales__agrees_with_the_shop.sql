@@ -1,4 +1,9 @@
--- The fact has the lines that the shop has, as they are: finds raw that lost rows, and code that changed without `--full-refresh`.
+-- The fact has the lines that the shop has, as staging gives them today: finds raw that lost rows, and code that was changed without
+-- `--full-refresh`. Versions and refunds are compared by each build itself.
+{% set columns = [
+    'order_id', 'customer_id', 'product_id', 'store_id', 'channel', 'order_status', 'line_number', 'is_amount_missing', 'quantity', 'unit_price',
+    'gross_amount', 'discount_amount', 'net_amount', 'date_id', 'ordered_on', 'ordered_at',
+] %}
 with
 
 said as (
@@ -6,10 +11,21 @@ said as (
     select
         order_items.order_item_id,
         orders.order_id,
+        orders.customer_id,
+        order_items.product_id,
+        orders.store_id,
+        orders.channel,
         orders.order_status,
-        orders.ordered_on,
+        order_items.line_number,
+        order_items.is_amount_missing,
         order_items.quantity,
-        order_items.net_amount
+        order_items.unit_price,
+        order_items.gross_amount,
+        order_items.discount_amount,
+        order_items.net_amount,
+        {{ date_id('orders.ordered_on') }} as date_id,
+        orders.ordered_on,
+        orders.ordered_at
     from {{ ref('stg_shop__order_item') }} as order_items
     inner join {{ ref('stg_shop__order') }} as orders
         on order_items.order_id = orders.order_id
@@ -33,8 +49,6 @@ full outer join kept
 where
     said.order_item_id is null
     or kept.order_item_id is null
-    or said.order_id <> kept.order_id
-    or said.order_status <> kept.order_status
-    or said.ordered_on <> kept.ordered_on
-    or said.quantity is distinct from kept.quantity
-    or said.net_amount is distinct from kept.net_amount
+    {% for column in columns -%}
+    or said.{{ column }} is distinct from kept.{{ column }}
+    {% endfor %}

@@ -61,7 +61,7 @@ class RawLog:
             )
 
     def complete(self, source: str, load: str) -> None:
-        self.engine.execute(f"insert into raw_{source}._dlt_loads (load_id, status) values ('{load}', 0)")
+        self.engine.execute(f"insert into raw_{source}._dlt_loads (load_id, status, inserted_at) values ('{load}', 0, current_timestamp)")
 
     def _type(self, kind: str) -> str:
         return self.types.get(kind, kind)

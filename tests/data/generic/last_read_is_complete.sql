@@ -11,24 +11,32 @@
         select
             outcome,
             read_at,
-            {{ text_literal(model.schema ~ '.' ~ model.identifier ~ ': ') }} || coalesce(reason, outcome) as reason
+            {{ text_literal(model.schema ~ '.' ~ model.identifier ~ ': ') }} || coalesce(
+                reason,
+                case when is_refill then 'only intervals of it were read' else outcome end
+            ) as reason
         from (
             select
                 *,
-                row_number() over (order by read_id desc) as recency
+                -- A backfill that is complete says nothing of what is new; where nothing else was read, that is too little.
+                outcome = 'complete' and coalesce(is_interval, false) as is_refill,
+                row_number() over (
+                    order by case when outcome = 'complete' and coalesce(is_interval, false) then 1 else 0 end, read_id desc
+                ) as recency
             from {{ reads }}
             where
                 table_name = '{{ model.identifier }}'
-                -- A backfill that is complete says nothing of what is new.
-                and not (outcome = 'complete' and coalesce(is_interval, false))
                 and (
                     _dlt_load_id = ''
-                    or _dlt_load_id in (select load_id from {{ reads.incorporate(path={'identifier': '_dlt_loads'}) }} where status = 0)
+                    or _dlt_load_id in (
+                        select load_id from {{ reads.incorporate(path={'identifier': '_dlt_loads'}) }}
+                        where status = 0 and inserted_at <= {{ run_began_at() }}
+                    )
                 )
         ) as counted
         where
             recency = 1
-            and outcome <> 'complete'
+            and (outcome <> 'complete' or is_refill)
     {%- else -%}
         {{ no_rows() }}
     {%- endif -%}
