@@ -18,7 +18,7 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
 def incident(systems: Systems, options: argparse.Namespace) -> int:
     from demo.incident import play
 
-    return play(Path(f"{systems.folder}-incident"))
+    return play(Path(f"{systems.folder}-incident"), options.target)
 
 
 def start(systems: Systems, options: argparse.Namespace) -> None:
@@ -72,7 +72,8 @@ def parser() -> argparse.ArgumentParser:
     running = command(run, "start, ingest, dbt build, dbt docs generate, stop, and a summary: the main job")
     running.add_argument("--live", type=int, default=0, metavar="N", help="live N further days first")
     running.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")
-    command(incident, "play the story of the renamed field, in a company and a DuckDB file of their own")
+    playing = command(incident, "play the story of the renamed field, in a company and a warehouse of their own")
+    playing.add_argument("--target", default="dev", help="of the dbt profile, with an empty warehouse (default: dev, a file of its own)")
     starting = command(start, "make the company, or resume it, and start its servers")
     starting.add_argument("--days", type=int, help=f"live until this day (new company: {DAYS})")
     starting.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")

@@ -1,7 +1,7 @@
 """`demo incident`: the story that Waterworks exists for, played from its first Friday to its last cent.
 
-A company of its own, a DuckDB file of its own, in a folder that is made anew: neither the sample company that
-`make run` keeps nor its warehouse is touched. What is printed is what the people in the story see.
+A company of its own and a DuckDB file of its own, in a folder that is made anew, or an empty warehouse of another target: neither
+the sample company that `make run` keeps nor its warehouse is touched. What is printed is what the people in the story see.
 """
 
 import os
@@ -10,47 +10,50 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
-
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
 from ingestion.cli import print_replays, print_reports, print_table
 from ingestion.sources import payments
+from ingestion.warehouse import find_warehouse
 
 FRIDAY = 23  # the company's first day is the first of January 2026, a Thursday
 SCALE, SEED = 0.05, 1
 MENDED = {"amount": "total_amount"}
 
 
-def play(folder: Path) -> int:
-    """Plays the story; returns 0 when it ended as it should, 1 with the reason when a promise was broken."""
+def play(folder: Path, target: str = "dev") -> int:
+    """Plays the story; returns 0 when it ended as it should. Raises DemoError when a promise was broken, or the warehouse is in use."""
     systems = Systems(folder / "company")
     systems.clean()
     warehouse = folder / "warehouse.duckdb"
     warehouse.unlink(missing_ok=True)
     os.environ |= {
-        "DBT_TARGET": "dev",
+        "DBT_TARGET": target,
         "WAREHOUSE_PATH": str(warehouse),
         "PIPELINES_DIR": str(folder / "pipelines"),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
+    if find_warehouse().exists:
+        with find_warehouse().connect() as session:
+            if session.tables("raw_shop"):
+                raise DemoError(f"{session.warehouse.address} has tables in raw_shop: the story wants a warehouse of its own.")
     declared = payments.ENDPOINTS
     try:
-        _tell(systems, warehouse)
+        _tell(systems)
     finally:
         payments.ENDPOINTS = declared
         systems.clean()
     return 0
 
 
-def _tell(systems: Systems, warehouse: Path) -> None:
+def _tell(systems: Systems) -> None:
     _scene("Friday, 23 January, the shops have closed. The nightly run.")
     systems.start(days=FRIDAY, scale=SCALE, seed=SEED)
     os.environ.update(systems.settings())
     _expect(_run(), True, "Friday's run")
-    friday = _board(warehouse)
+    friday = _board()
 
     _scene("Friday night. The payment provider renames `amount` to `total_amount`, and tells nobody.")
     systems.rename(**MENDED)
@@ -60,7 +63,7 @@ def _tell(systems: Systems, warehouse: Path) -> None:
         _expect(_run(), False, f"{day}'s run")
 
     _scene("Monday morning. What the board sees.")
-    if _board(warehouse) != friday:
+    if _board() != friday:
         raise DemoError("The published numbers moved, though their audit had failed.")
 
     _scene("Monday, nine o'clock. An engineer reads the message above, and adds one line to ingestion/sources/payments.py:")
@@ -70,8 +73,8 @@ def _tell(systems: Systems, warehouse: Path) -> None:
     _expect(_run(), True, "The run after the mend")
 
     _scene("Monday, ten past nine. What the board sees.")
-    _board(warehouse)
-    _compare(systems, warehouse)
+    _board()
+    _compare(systems)
 
 
 def _scene(text: str) -> None:
@@ -94,15 +97,10 @@ def _expect(ended_well: bool, wanted: bool, what: str) -> None:
         raise DemoError(f"{what} ended {'well' if ended_well else 'badly'}, and should not have.")
 
 
-def _board(warehouse: Path) -> Sequence[tuple]:
+def _board() -> Sequence[tuple]:
     """The dashboard: revenue of the last days, and how old it is; gives the revenue of all days."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        revenue = connection.sql(
-            "select date, sum(revenue), sum(refunded_amount), sum(orders) from published.daily_revenue group by date order by date"
-        ).fetchall()
-        status = connection.sql(
-            "select published_at, is_stale, stale_since, reason from published.data_status where model = 'daily_revenue'"
-        ).fetchone()
+    revenue = _ask("select date, sum(revenue), sum(refunded_amount), sum(orders) from published.daily_revenue group by date order by date")
+    [status] = _ask("select published_at, is_stale, stale_since, reason from published.data_status where model = 'daily_revenue'")
     print("published.daily_revenue, NZD")
     print_table(
         ("date", "day", "revenue", "refunded", "orders"),
@@ -115,6 +113,11 @@ def _board(warehouse: Path) -> Sequence[tuple]:
     return revenue
 
 
+def _ask(sql: str) -> Sequence[tuple]:
+    with find_warehouse().connect(read_only=True) as session:
+        return session.rows(sql)
+
+
 def _replay() -> None:
     from ingestion.replay import replay
 
@@ -122,14 +125,13 @@ def _replay() -> None:
     print_replays(replay(["payments"]))
 
 
-def _compare(systems: Systems, warehouse: Path) -> None:
+def _compare(systems: Systems) -> None:
     """What was published against what the company says that it sold; raises DemoError when a cent is missing."""
     truth = systems.company.truth()
     sold = sum(truth.sales["net_amount"].to_pylist(), Decimal(0))
     paid = sum(truth.payments["amount"].to_pylist(), Decimal(0)) - sum(truth.refunds["amount"].to_pylist(), Decimal(0))
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        [(revenue,)] = connection.sql("select sum(revenue) from published.daily_revenue").fetchall()
-        [(moved,)] = connection.sql("select sum(net_amount) from published.fact_payment").fetchall()
+    [(revenue,)] = _ask("select sum(revenue) from published.daily_revenue")
+    [(moved,)] = _ask("select sum(net_amount) from published.fact_payment")
     print_table(
         ("", "the company", "published"),
         [("sold", f"{sold:,.2f}", f"{revenue:,.2f}"), ("paid less refunded", f"{paid:,.2f}", f"{moved:,.2f}")],
