@@ -976,14 +976,14 @@ def test_two_runs_at_once(place, engine):
         error = place.run("calendar")["calendar"].error
         assert "Another `ingest` is loading calendar" in error and "Wait until" in error
         assert place.load("supplier"), "another source is nobody's business"
-        first.stdin.close()
-        assert first.wait(60) == 0
+        first.communicate(timeout=60)  # ends its standard input, for which it waits
+        assert first.returncode == 0
         landed = place.query("select count(*), count(distinct (country, date, name)) from raw_calendar.holidays")
         assert landed[0][0] == landed[0][1] > 0
         assert place.load("calendar") == {} and place.query("select count(*) from raw_calendar.holidays")[0][0] == landed[0][0]
     finally:
         first.kill()
-        first.communicate()
+        first.wait()
 
 
 @on("postgres")
