@@ -35,10 +35,11 @@ def play(folder: Path, target: str = "dev") -> int:
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }
-    if find_warehouse().exists:
-        with find_warehouse().connect() as session:
+    found = find_warehouse()
+    if found.exists:
+        with found.connect() as session:
             if session.tables("raw_shop"):
-                raise DemoError(f"{session.warehouse.address} has tables in raw_shop: the story wants a warehouse of its own.")
+                raise DemoError(f"{found.address} has tables in raw_shop: the story wants a warehouse of its own.")
     declared = payments.ENDPOINTS
     try:
         _tell(systems)

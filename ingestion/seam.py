@@ -39,9 +39,7 @@ sources:
       freshness:
         warn_after: {{count: 36, period: hour}}
         error_after: {{count: 72, period: hour}}
-      loaded_at_query: >
-        select max(inserted_at) from {{{{ this.schema }}}}._dlt_loads
-        where status = 0 and load_id in (select _dlt_load_id from {{{{ this.schema }}}}.reads where not coalesce(is_interval, false))
+      loaded_at_query: "{{{{ last_loaded_at(this) }}}}"
     tables:
 """
 TABLES_AT, COLUMNS_AT = 6, 10  # indentation of the items in a file that we write

@@ -1,7 +1,9 @@
 """What the suites share: a warehouse in a folder of its own, fed by a sample company of its own."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -42,22 +44,33 @@ class Works:
             "DBT_LOG_PATH": str(folder / "logs"),
         }
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a process has to be told of the warehouse, and of the systems as they run now."""
+        return self.environment | self.systems.settings()
+
+    def here(self, function: Callable, *arguments: Any, **options: Any) -> Any:
+        """Call a function in this process, with these settings and in the project's folder."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.settings.items():
+                patch.setenv(name, value)
+            patch.chdir(PROJECT)
+            return function(*arguments, **options)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Python as a process of its own, with these settings and in the project's folder."""
+        command, environment = [sys.executable, *arguments], {**os.environ, **self.settings}
+        return subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=600)
+
     def ingest(self, **options: Any) -> dict[str, int]:
         """Load all sources; gives rows landed by `source.table`. Fails when a source does."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (self.environment | self.systems.settings()).items():
-                patch.setenv(name, value)
-            reports = ingestion.run(**options)
+        reports = self.here(ingestion.run, **options)
         assert [report.error for report in reports if not report.ok] == []
         return {f"{report.source}.{table}": rows for report in reports for table, rows in report.tables.items()}
 
     def dbt(self, *command: str) -> Any:
         """Run a dbt command; gives dbt's result, whatever it is."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            patch.chdir(PROJECT)
-            result = run_dbt(*command)
+        result = self.here(run_dbt, *command)
         assert result.exception is None, result.exception
         return result
 

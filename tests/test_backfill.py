@@ -1,10 +1,6 @@
 """An interval is read again: what raw lost comes back, nothing is doubled, and what is complete or missing is known."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,20 +18,9 @@ SOURCES = ("payments", "shop", "supplier")
 FRIDAY, MONDAY = 2, 5  # the numbers of the reads before and after the weekend
 
 
-def here(works: Works, function: Callable, *arguments: Any, **options: Any) -> Any:
-    """Calls a function of `ingestion` on the works' warehouse and systems."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**works.environment, **works.systems.settings()}.items():
-            patch.setenv(name, value)
-        return function(*arguments, **options)
-
-
 def command(works: Works, *arguments: str) -> tuple[int, list[list[str]], str]:
     """`ingest` as a process of its own: exit code, the words of each line of its output, and what it said beside that."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ingestion.cli", *arguments],
-        env={**os.environ, **works.environment, **works.systems.settings()}, cwd=PROJECT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = works.python("-m", "ingestion.cli", *arguments)
     return done.returncode, [line.split() for line in done.stdout.splitlines()], done.stderr
 
 
@@ -149,7 +134,7 @@ def test_a_backfill_goes_on_where_it_was(works: Works):
 
         report = None
         with suppress(KeyboardInterrupt):
-            report = here(works, backfill, "payments", since, until, say=say, **options)
+            report = works.here(backfill, "payments", since, until, say=say, **options)
         return said, report
 
     chunks = [f"chunk {n} of 3: 2026-01-0{n} 00:00 to 2026-01-0{n + 1} 00:00" for n in (1, 2, 3)]
@@ -166,7 +151,7 @@ def test_a_backfill_goes_on_where_it_was(works: Works):
 def test_a_day_without_a_file_is_missing(works: Works):
     works.ingest(sources=["supplier"])
     works.execute("delete from raw_supplier.catalogue where file_date = date '2026-01-02'")
-    [found] = here(works, gaps, ["supplier"])
+    [found] = works.here(gaps, ["supplier"])
     assert found.missing == [(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))]
 
 

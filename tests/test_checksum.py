@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import Works
-from test_backfill import command, here
+from test_backfill import command
 
 import ingestion
 from ingestion import checksum as module
@@ -27,13 +27,13 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def differences(works: Works, *sources: str, seed: int = 0, everything: bool = True) -> dict[str, list[str]]:
-    found = here(works, checksum, sources, None, everything, seed)
+    found = works.here(checksum, sources, None, everything, seed)
     return {f"{check.source}.{check.table}": check.differences for check in found if check.differences}
 
 
 def test_what_was_landed_agrees(works: Works):
     assert differences(works) == {}
-    rows = {check.table: check.rows for check in here(works, checksum, ["shop", "supplier"], None, True)}
+    rows = {check.table: check.rows for check in works.here(checksum, ["shop", "supplier"], None, True)}
     said = works.query("select count(distinct id) from raw_shop.products union all select count(*) from raw_supplier.catalogue")
     assert sorted([rows["products"], rows["catalogue"]]) == sorted(count for (count,) in said)
 
@@ -71,26 +71,26 @@ def test_what_was_changed_on_the_way_is_named(works: Works, small_ranges: None):
     assert code == 1 and said.count("ingest: shop.") == 3 and said.endswith("To land what differs: ingest shop --full\n")
     works.execute(f"delete from raw_payments.payments where id = '{payment}'")
     assert differences(works, "payments") == {"payments.payments": [f"{payment} is not in raw"]}
-    here(works, ingestion.run, ["shop", "supplier", "payments"], full=True)
+    works.here(ingestion.run, ["shop", "supplier", "payments"], full=True)
     assert differences(works) == {}
 
 
 def test_a_run_compares_some_rows(works: Works):
     works.execute("update raw_shop.order_items set unit_price = unit_price + 0.01 where id = 7")
-    [report] = here(works, ingestion.run, ["shop"])
+    [report] = works.here(ingestion.run, ["shop"])
     assert not report.ok and "order_items: id " in report.error and "unit_price differs in 1 of" in report.error
     last = "select outcome from raw_shop.reads where table_name = 'order_items' order by read_id desc limit 1"
     assert works.query(last) == [("differs",)], "what is made of it is not to be published"
     # Not a word of it next time only because chance takes another range: the whole table is read. An interval is no whole table.
-    here(works, ingestion.run, ["shop"], until=datetime(2020, 1, 1, tzinfo=UTC))
-    [report] = here(works, ingestion.run, ["shop"])
+    works.here(ingestion.run, ["shop"], until=datetime(2020, 1, 1, tzinfo=UTC))
+    [report] = works.here(ingestion.run, ["shop"])
     assert report.ok and report.tables["order_items"] == 1 and report.checked["order_items"] > 100
     assert works.query(last) == [("complete",)] and differences(works, "shop") == {}
 
 
 def test_a_sample_is_some_ranges_and_can_be_drawn_again(works: Works, small_ranges: None):
     def rows(seed: int) -> list[int]:
-        return [check.rows for check in here(works, checksum, ["shop"], None, False, seed) if check.table == "products"]
+        return [check.rows for check in works.here(checksum, ["shop"], None, False, seed) if check.table == "products"]
 
     [(products,)] = works.query("select count(distinct id) from raw_shop.products")
     assert products > 400 and all(0 < rows(seed)[0] <= 300 for seed in (1, 2, 3))
@@ -98,7 +98,7 @@ def test_a_sample_is_some_ranges_and_can_be_drawn_again(works: Works, small_rang
     found = {seed: bool(differences(works, "shop", seed=seed, everything=False)) for seed in range(8)}
     assert set(found.values()) == {True, False}
     assert found == {seed: bool(differences(works, "shop", seed=seed, everything=False)) for seed in range(8)}
-    here(works, ingestion.run, ["shop"], full=True)
+    works.here(ingestion.run, ["shop"], full=True)
 
 
 def test_what_changed_since_is_no_difference(works: Works):

@@ -6,15 +6,12 @@ another place, until it is let through. The places are drawn from a seed, out of
 
 import json
 import multiprocessing
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from conftest import PROJECT, Works
+from conftest import Works
 from engines.servers import ENGINES
 
 from ingestion.settings import prepare_dlt
@@ -114,6 +111,7 @@ def test_killed_anywhere_it_ends_as_if_nothing_had_been(pipelines: tuple[Pipelin
     assert len(died_at) >= 25 and len(found["raw_supplier.quarantine"]) == ROUNDS
 
 
+INGEST = ("-m", "ingestion.cli", "run")
 # Writes beyond so many bytes of a file fail, as they do on a disk that is full.
 FULL_DISK = """
 import resource, signal, sys
@@ -140,9 +138,7 @@ def assert_landed_once(works: Works) -> None:
 
 def test_a_full_disk_is_named_and_loses_nothing(make_works):
     works = make_works(days=FIRST_DAYS, scale=SCALE)
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK], env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True, timeout=300
-    )
+    done = works.python("-c", FULL_DISK)
     assert done.returncode == 1
     assert "Could not write file" in done.stderr and "Traceback" not in done.stderr
     works.ingest()
@@ -156,10 +152,8 @@ def test_a_full_disk_is_named_and_loses_nothing(make_works):
 
 def test_a_server_whose_disk_is_full_is_named_and_loses_nothing(make_works):
     works = make_works(days=2, scale=SCALE, target="postgres")
-    ingest = [sys.executable, "-m", "ingestion.cli", "run"]
-    environment = {**os.environ, **works.environment}
     with works.engine.full_disk():
-        done = subprocess.run(ingest, env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=300)
+        done = works.python(*INGEST)
     assert done.returncode == 1
     assert "shop: The warehouse 127.0.0.1" in done.stderr and "broke off" in done.stderr and "Traceback" not in done.stderr
     works.ingest()
@@ -169,10 +163,7 @@ def test_a_server_whose_disk_is_full_is_named_and_loses_nothing(make_works):
 def test_a_warehouse_that_takes_no_writes_is_named_and_loses_nothing(make_works):
     works = make_works(days=2, scale=SCALE, target="postgres")
     works.execute("alter database warehouse set default_transaction_read_only = on")
-    done = subprocess.run(
-        [sys.executable, "-m", "ingestion.cli", "run"],
-        env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    done = works.python(*INGEST)
     assert done.returncode == 1
     assert "read-only" in done.stderr and "Traceback" not in done.stderr
     works.execute("begin read write; alter database warehouse set default_transaction_read_only = off; commit")
@@ -193,14 +184,7 @@ def test_a_file_that_takes_no_writes_is_named_and_loses_nothing(make_works):
     works.ingest()
     works.systems.live(1)
     works.path.chmod(0o444)
-    done = subprocess.run(
-        [sys.executable, "-c", NO_OVERRIDE],
-        env={**os.environ, **works.environment},
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = works.python("-c", NO_OVERRIDE)
     assert done.returncode == 1
     assert "warehouse.duckdb" in done.stderr and "ermission denied" in done.stderr and "Traceback" not in done.stderr
     works.path.chmod(0o644)

@@ -167,9 +167,7 @@ def state(works: Works) -> tuple:
 
 def killed_build(works: Works, where: float) -> None:
     """`dbt build` that is killed when this share of the statements of publishing has been executed."""
-    process = subprocess.run(
-        [sys.executable, "-c", KILLED, str(where)], env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True
-    )
+    process = works.python("-c", KILLED, str(where))
     assert process.returncode == -signal.SIGKILL, process.stdout[-2000:] + process.stderr[-2000:]
 
 
@@ -246,10 +244,7 @@ def build_held_up(works: Works, table: str) -> Iterator[subprocess.Popen]:
 
 def second_build(works: Works) -> str:
     """`dbt build` as a process of its own, which leaves before its first node; gives what it says."""
-    second = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "build"],
-        env={**os.environ, **works.environment}, cwd=PROJECT, capture_output=True, text=True,
-    )  # fmt: skip
+    second = works.python("-m", "dbt.cli.main", "build")
     assert second.returncode == 2 and "1 of " not in second.stdout, second.stdout
     return second.stdout
 
@@ -358,6 +353,8 @@ def test_a_source_that_nobody_reads_any_more_is_noticed(works: Works):
     found = status(works)
     assert found["fact_payment"].reason == "payments was not loaded for longer than its freshness allows"
     assert not found["dim_store"].is_stale
+    tables = [each for each in works.dbt("source", "freshness").result if each.node.resource_type == "source"]
+    assert {(table.node.source_name, table.status) for table in tables} == {("payments", "warn"), ("shop", "pass"), ("supplier", "pass")}
     works.execute("update raw_payments._dlt_loads set inserted_at = inserted_at + interval '37 hours' where load_id <> 'refilled'")
     assert not status(works)["fact_payment"].is_stale
 

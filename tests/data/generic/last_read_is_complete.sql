@@ -28,10 +28,7 @@
                 table_name = '{{ model.identifier }}'
                 and (
                     _dlt_load_id = ''
-                    or _dlt_load_id in (
-                        select load_id from {{ reads.incorporate(path={'identifier': '_dlt_loads'}) }}
-                        where status = 0 and inserted_at <= {{ run_began_at() }}
-                    )
+                    or _dlt_load_id in ({{ complete_loads(reads.incorporate(path={'identifier': '_dlt_loads'})) }})
                 )
         ) as counted
         where

@@ -9,13 +9,11 @@
     {%- set quarantine = adapter.get_relation(model.database, model.schema, 'quarantine') if execute -%}
     {%- set reads = adapter.get_relation(model.database, model.schema, 'reads') if execute -%}
     {%- if quarantine and reads -%}
-        {%- set loads = reads.incorporate(path={'identifier': '_dlt_loads'}) -%}
         with
 
         complete_loads as (
 
-            select load_id from {{ loads }}
-            where status = 0 and inserted_at <= {{ run_began_at() }}
+            {{ complete_loads(reads.incorporate(path={'identifier': '_dlt_loads'})) }}
 
         ),
 
