@@ -14,6 +14,7 @@ import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
 from ingestion.cli import print_replays, print_reports, print_table
+from ingestion.load import source_names
 from ingestion.sources import payments
 from ingestion.warehouse import find_warehouse
 
@@ -38,8 +39,8 @@ def play(folder: Path, target: str = "dev") -> int:
     found = find_warehouse()
     if found.exists:
         with found.connect() as session:
-            if session.tables("raw_shop"):
-                raise DemoError(f"{found.address} has tables in raw_shop: the story wants a warehouse of its own.")
+            if any(session.tables(f"raw_{name}") for name in source_names()):
+                raise DemoError(f"{found.address} has raw tables: the story wants a warehouse of its own.")
     declared = payments.ENDPOINTS
     try:
         _tell(systems)

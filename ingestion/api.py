@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -54,6 +55,7 @@ Version = tuple[str, datetime | None]
 AS_TEXT = "json_text"
 HALF = "\ud800"  # half of a character, which no engine holds
 NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
+MICROSECOND = timedelta(microseconds=1)
 FEW = 20  # records in which an optional field may be missing by chance
 FEW_WRONG = 3  # fewer records after much that is right may be wrong in the same place by chance
 
@@ -161,43 +163,62 @@ class _Reader:
 
     def _new_records(self) -> Iterator[pyarrow.Table]:
         """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""
-        context, endpoint = self.context, self.endpoint
-        known, landed = self._known(), set()
-        batch: list[Row] = []
+        rows = self._new_rows()
         try:
-            for said in self._records():
-                row, wrong = endpoint.row(said, self.now)
-                key, updated_at, text, changed_at = row
-                if context.options.is_interval and not (updated_at and context.options.covers(updated_at)):
-                    continue
-                self.seen.add(said, wrong, updated_at, self.now)
-                if wrong:
-                    misfit = Misfit(_as_said(said), "; ".join(wrong.values()), key and key_text([key]), changed_at)
-                    context.quarantine(endpoint.table, [misfit])
-                    continue
-                digest = _digest(text)
-                before, since = known.get(key or digest, (None, changed_at))
-                if before == digest:
-                    if key:
-                        context.withdraw(endpoint.table, key_text([key]))
-                    continue
-                # What the source says now is the latest version, be it dated earlier than what it said before; but for pages
-                # of one read, which may come in any order.
-                if before and (changed_at == since if key in landed else changed_at < since):
-                    changed_at = since + timedelta(microseconds=1)
-                known[key or digest] = digest, changed_at
-                landed.add(key)
-                self.seen.new += 1
-                batch.append((key, updated_at, text, changed_at))
-                if len(batch) >= BATCH_ROWS:
-                    yield _arrow(batch)
-                    batch = []
+            while batch := list(islice(rows, BATCH_ROWS)):
+                self.seen.new += len(batch)
+                yield _arrow(batch)
         except Broken as error:
-            context.stop(endpoint.table, error)
+            self.context.stop(self.endpoint.table, error)
             return
-        if batch:
-            yield _arrow(batch)
         self._conclude()
+
+    def _new_rows(self) -> Iterator[Row]:
+        """The rows that raw does not hold yet. What the source says now is the latest version, be it dated earlier than what it
+        said before; but of the versions that one read gives, in any order, it is the one that is dated last."""
+        known, landed = self._known(), set()
+        said: dict[str, datetime] = {}  # by key: the latest instant in this read
+        dated_back: dict[tuple[str, datetime, str], Row] = {}
+        for row in self._fitting_rows():
+            key, updated_at, text, changed_at = row
+            digest = _digest(text)
+            name = key or digest
+            said[name] = max(said.get(name, changed_at), changed_at)
+            before, since = known.get(name, (None, changed_at))
+            if before == digest:
+                if key:
+                    self.context.withdraw(self.endpoint.table, key_text([key]))
+            elif changed_at < since:
+                dated_back[name, changed_at, digest] = row
+            else:
+                if changed_at == since and name in landed:
+                    changed_at += MICROSECOND
+                known[name] = digest, changed_at
+                landed.add(name)
+                yield key, updated_at, text, changed_at
+        held = _versions(self.context, self.endpoint, min((at for _, at, _ in dated_back), default=None))
+        for (key, changed_at, digest), row in sorted(dated_back.items(), key=lambda item: item[1][3]):
+            if changed_at == said[key]:
+                changed_at = known[key][1] + MICROSECOND
+                known[key] = digest, changed_at
+            elif digest in held.get((key, changed_at), ()):
+                continue
+            yield *row[:3], changed_at
+
+    def _fitting_rows(self) -> Iterator[Row]:
+        """The records of this run that fit, as they land; those that do not go to quarantine."""
+        context, endpoint = self.context, self.endpoint
+        for said in self._records():
+            row, wrong = endpoint.row(said, self.now)
+            key, updated_at, _, changed_at = row
+            if context.options.is_interval and not (updated_at and context.options.covers(updated_at)):
+                continue
+            self.seen.add(said, wrong, updated_at, self.now)
+            if wrong:
+                misfit = Misfit(_as_said(said), "; ".join(wrong.values()), key and key_text([key]), changed_at)
+                context.quarantine(endpoint.table, [misfit])
+            else:
+                yield row
 
     def _covers(self) -> None:
         """The next read begins before this one's cursor: so they touch. Without a cursor only our own clock tells."""
@@ -332,7 +353,8 @@ class _Seen:
     fits_until: datetime | None = None  # the latest instant of a record that fits
     fitting_names: set[str] = field(default_factory=set)  # of the fields of records that fit
     misfit_names: set[str] = field(default_factory=set)  # … and of those that do not
-    misfits: list[tuple[datetime, Any, Mapping[str, str]]] = field(default_factory=list)  # instant, record, what is wrong by place
+    # Instant, if there is one to be read; record; what is wrong, by place.
+    misfits: list[tuple[datetime | None, Any, Mapping[str, str]]] = field(default_factory=list)
 
     def add(self, said: Any, wrong: Mapping[str, str], updated_at: datetime | None, now: datetime) -> None:
         self.records += 1
@@ -341,24 +363,27 @@ class _Seen:
         # A record dated in the future must not end all reading: the cursor goes no further than now.
         if updated_at and updated_at <= now:
             self.highest = max(self.highest or updated_at, updated_at)
-        instant = min(updated_at or now, now)
         if wrong:
-            self.misfits.append((instant, said, wrong))
+            self.misfits.append((updated_at and min(updated_at, now), said, wrong))
         elif not updated_at or updated_at <= now:
-            self.fits_until = max(self.fits_until or instant, instant)
+            self.fits_until = max(self.fits_until or updated_at or now, updated_at or now)
 
     @property
     def names(self) -> set[str]:
         return self.fitting_names | self.misfit_names
 
     def broken(self, endpoint: Endpoint, known: Iterable[str], source: str) -> Iterator[str]:
-        """What is wrong in the same way in all records from some instant on: that is no row that went wrong, the source has
-        changed. A few at the end of much that is new and right may be chance; if not, the next run has nothing else."""
-        last = [(said, wrong) for instant, said, wrong in self.misfits if not self.fits_until or instant > self.fits_until]
+        """What is wrong in the same way in all records from some instant on, or in all where nothing fits: that is no row that
+        went wrong, the source has changed. A few at the end of much that is new and right may be chance; if not, the next run
+        has nothing else. Of those without an instant nobody can tell whether they are the last."""
+        dated = [misfit for misfit in self.misfits if misfit[0]]
+        last = [misfit for misfit in dated if not self.fits_until or misfit[0] > self.fits_until]
+        if not self.fits_until and not dated:
+            last = self.misfits
         if not last or (self.new and len(last) < FEW_WRONG):
             return
-        example, reasons = last[0]
-        for place in [place for place in reasons if all(place in wrong for _, wrong in last)]:
+        _, example, reasons = last[0]
+        for place in [place for place in reasons if all(place in wrong for *_, wrong in last)]:
             yield f"{reasons[place]} in all of {len(last)} new records."
             new = self.misfit_names - (self.fitting_names or set(known)) - {field.name for field in endpoint.contract}
             if now := likely_name(place, new, lambda name, place=place: self._mends(endpoint, example, place, name)):
@@ -390,11 +415,20 @@ def replayed(
             key, _, text, changed_at = row
             fitting[(key, changed_at) if key else (_digest(text), None)] = quarantined.load_id, row
     known = _versions(context, endpoint, min((row[3] for _, row in fitting.values()), default=None))
+    instants: dict[str | None, list[tuple[datetime, str]]] = {}  # by key: of its versions, and when they were told
+    for (key, changed_at), loads in known.items():
+        if changed_at:
+            instants.setdefault(key, []).append((changed_at, min(loads.values())))
     new = []
-    for version, (load_id, row) in fitting.items():
-        loads = known.get(version, {})
-        if _digest(row[2]) not in loads and max(loads.values(), default="") <= load_id:
-            new.append(row)
+    for load_id, (key, updated_at, text, changed_at) in sorted(fitting.values(), key=lambda found: (found[0], found[1][3])):
+        # As when it is read: what was told later is the later version, be it dated earlier.
+        if told_before := [at for at, first_load in instants.get(key, ()) if at > changed_at and first_load < load_id]:
+            changed_at = max(told_before) + MICROSECOND
+            instants[key].append((changed_at, ""))
+        digest = _digest(text)
+        loads = known.get((key, changed_at) if key else (digest, None), {})
+        if digest not in loads and max(loads.values(), default="") <= load_id:
+            new.append((key, updated_at, text, changed_at))
     return (_arrow(new) if new else None), reasons
 
 

@@ -308,7 +308,7 @@ class _Reader:
         self.has_rows = context.has_rows(table.name)
         self.high: str | None = None
         self.is_set_back = False
-        self.rows: int | None = None  # that a table without a key has
+        self.gone: int | None = None  # rows that raw holds of a table without a key, and the source has no longer
         self.doubtful = [column for column in columns if column.is_doubtful]
         self.is_careful = bool(self.doubtful) or table.name in context.doubted
         self.misfits: list[Misfit] = []
@@ -468,8 +468,8 @@ class _Reader:
             remembered["types"] = {column.name: column.declared for column in self.columns}
             if self.high:
                 remembered["cursor"] = self.high
-            if self.rows is not None:
-                remembered["rows"] = self.rows
+            if self.gone is not None:
+                remembered["gone"] = self.gone
         if self._compares_keys or not self.state:
             remembered["keys_compared_on"] = self._today
         return remembered
@@ -562,9 +562,9 @@ class _Reader:
                 window = self._with_missing_keys(window)
             read = self._read_carefully if self.is_careful else self._read
             read(window)
-            if not self.key and not self.context.options.is_interval:
-                self._count()
             self.con.execute(f'create or replace temp table "changes_{name}" as {self._different_rows()}')
+            if not self.key and not self.context.options.is_interval:
+                self._look_for_gone_rows()
             self._withdraw()
             if self._compares_keys:
                 self.con.execute(f"insert into {changes} by name {self._deleted_rows()}")
@@ -588,8 +588,14 @@ class _Reader:
         if not self.context.waiting[name]:
             return
         keys = ", ".join(_quoted(column.raw_name) for column in self.key_columns)
-        for key in self.con.execute(f'select {keys} from temp."source_{name}"').fetchall():
-            self.context.withdraw(name, key_text(key))
+        for key in self._key_texts(f'select {keys} from temp."source_{name}"'):
+            self.context.withdraw(name, key)
+
+    def _key_texts(self, keys: str) -> Iterator[str]:
+        """The keys that this query gives, as `quarantine` has them."""
+        found = self.con.execute(keys)
+        while rows := found.fetchmany(BATCH_ROWS):
+            yield from map(key_text, rows)
 
     def _read(self, window: str) -> None:
         """Puts the rows of a window into temp.source_…; fails when there is one that does not fit."""
@@ -672,8 +678,6 @@ class _Reader:
         names = ", ".join(_quoted(c.raw_name) for c in self.columns)
         if not self.has_rows:
             return f"select source.*, cast(null as timestamptz) as {DELETED_AT}, {self._changed_at} as {CHANGED_AT} from {read} as source"
-        # A column that is new at the source is null in all that raw holds so far.
-        known_names = ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
         if self.key:
             latest = self._latest(read)
             pairs = self._pairs
@@ -684,9 +688,14 @@ class _Reader:
         return (
             f"select source.*, cast(null as timestamptz) as {DELETED_AT}, {self._later(self._changed_at)} as {CHANGED_AT} "
             f"from (select {names} from {read} {'except' if self.key else 'except all'} "
-            f"select {known_names} from {known} where {DELETED_AT} is null) as source "
+            f"select {self._known_names} from {known} where {DELETED_AT} is null) as source "
             f"left join {known} as latest on {pairs}"
         )
+
+    @property
+    def _known_names(self) -> str:
+        """SQL: the columns, of what raw holds. One that is new at the source is null in all of it so far."""
+        return ", ".join(_quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
 
     @property
     def _pairs(self) -> str:
@@ -739,38 +748,39 @@ class _Reader:
                 f'create or replace temp table "{kind}_{name}" as '
                 f'select {left}.* from temp."{left}_{name}" as {left} anti join temp."{right}_{name}" as {right} on {pairs}'
             )
-        self._refuse_to_lose_too_much()
-        if waiting := self.context.waiting[name]:
-            there = f'select * from temp."now_{name}" union all select * from temp."live_{name}"'
-            for key in waiting.keys() - {key_text(key) for key in self.con.execute(there).fetchall()}:
+        self._refuse_to_lose_too_much(self._size("deleted"), self._size("live"))
+        if gone := set(self.context.waiting[name]):
+            gone.difference_update(self._key_texts(f'select * from temp."now_{name}" union all select * from temp."live_{name}"'))
+            for key in gone:
                 self.context.withdraw(name, key)  # was deleted before it ever fitted
 
-    def _refuse_to_lose_too_much(self) -> None:
-        live, deleted = (
-            self.con.execute(f'select count(*) from temp."{kind}_{self.table.name}"').fetchone()[0] for kind in ("live", "deleted")
-        )
-        many = deleted > max(MAY_VANISH_ROWS, (1 - self.table.keep) * live) or 0 < deleted == live
+    def _size(self, kind: str) -> int:
+        return self.con.execute(f'select count(*) from temp."{kind}_{self.table.name}"').fetchone()[0]
+
+    def _refuse_to_lose_too_much(self, gone: int, live: int) -> None:
+        many = gone > max(MAY_VANISH_ROWS, (1 - self.table.keep) * live) or 0 < gone == live
         if many and not self.context.options.allow_deletes:
             raise _Broken(
-                f"{deleted} of {live} rows are gone from the source at once; nothing of the table was loaded.",
+                f"{gone} of {live} rows are gone from the source at once; nothing of the table was loaded.",
                 f"If that is right: ingest {self.source.name} --allow-deletes",
             )
 
-    def _count(self) -> None:
-        """Counts the rows of a table without a key: that is all that can be known of rows that are gone."""
-        read = f'temp."{"careful" if self.is_careful else "source"}_{self.table.name}"'
-        [(self.rows,)] = self.con.execute(f"select count(*) from {read}").fetchall()
-        before = self.state.get("rows")
-        if before is None:
-            [(before,)] = self.session.rows(f"select count(*) from {self.context.complete_rows(self.table.name)} as known")
-        if self.rows < self.table.keep * before and not self.context.options.allow_deletes:
-            raise _Broken(
-                f"{self._where} has {self.rows} rows, and had {before}; nothing of the table was loaded.",
-                f"If that is right: ingest {self.source.name} --allow-deletes",
+    def _look_for_gone_rows(self) -> None:
+        """Counts the rows that raw holds of a table without a key, and the source has no longer. There is no telling whether they
+        are gone or were changed, so raw keeps them."""
+        name, self.gone = self.table.name, 0
+        if not self.has_rows:
+            return
+        names = ", ".join(_quoted(column.raw_name) for column in self.columns)
+        known = f'select {self._known_names} from temp."known_{name}" except all select {names} from temp."source_{name}"'
+        [(self.gone,)] = self.con.execute(f"select count(*) from ({known})").fetchall()
+        before = self.state.get("gone", self.gone)
+        live = self._size("known") - before
+        self._refuse_to_lose_too_much(live - self._size("careful" if self.is_careful else "source"), live)
+        if self.gone > before:
+            self.context.notes.append(
+                f"{self._where}: {self.gone - before} rows are gone or were changed, and no key says which: raw keeps them as they were"
             )
-        if self.rows < before:
-            less = before - self.rows
-            self.context.notes.append(f"{self._where} has {less} rows less, and no key that would say which: raw keeps them")
 
     def _with_missing_keys(self, window: str) -> str:
         """`window` widened by the keys that raw lacks; all rows when they are too many to name."""

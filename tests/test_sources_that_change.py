@@ -114,6 +114,11 @@ def api(place: Changing) -> Iterator[Api]:
         yield server
 
 
+def answers(api: Api, *records: dict[str, Any]) -> None:
+    """The next list that is asked for, which is that of payments, is of these records in this order."""
+    api.script = [(200, {"data": records, "next_cursor": None}, {})]
+
+
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Changes the declaration of the endpoint of payments."""
@@ -288,6 +293,17 @@ def test_a_field_renamed_between_two_reads_stops_the_table(place, api):
     assert place.outcome("payments", "payments") == "stopped"
 
 
+def test_a_few_records_without_a_date_stop_nothing_and_hide_nothing(place, api):
+    undated = [payment(n, updated_at=None) for n in (20, 21, 22)]
+    for _ in range(2):
+        answers(api, *(payment(n, 1 + n) for n in range(6)), *undated)
+        assert place.try_to_load("payments").ok and place.outcome("payments", "payments") == "complete"
+    answers(api, *(renamed(n, 9) for n in range(4)), *undated)
+    assert "amount is missing in all of 4 new records" in place.try_to_load("payments").error
+    answers(api, *(payment(n, updated_at=...) for n in range(6)))
+    assert "updated_at is missing in all of 6 new records" in place.try_to_load("payments").error
+
+
 def test_a_record_of_the_future_hides_no_rename(place, api):
     api.records["payments"].append(payment(6, 7, updated_at="2099-01-01T00:00:00.000Z"))
     place.load("payments")
@@ -310,6 +326,39 @@ def test_what_an_api_says_now_is_the_latest_version_whatever_its_date(place, api
         assert place.load("payments") == {} and place.quarantine("payments", "payments") == []
     endpoint(fields=())
     assert place.replay("payments")["payments"].ok and json.loads(place.query(latest)[0][0]) == payment(5, 5)
+
+
+def test_versions_of_a_record_in_one_answer_are_in_the_order_of_their_dates(place, api):
+    """In whatever order they come, however often, and although raw has a version that claimed to be of 2099."""
+    versions = [payment(1, day, status=status) for day, status in ((9, "pending"), (10, "captured"))]
+    told = "select record from raw_payments.payments where id = 'pay_01' order by _changed_at, _dlt_load_id"
+    for records in (versions, versions[::-1]):
+        answers(api, *records)
+        place.try_to_load("payments")
+        assert [json.loads(record)["status"] for (record,) in place.query(told)] == ["pending", "captured"]
+    answers(api, payment(1, status="failed", updated_at="2099-01-01T00:00:00.000Z"))
+    place.load("payments")
+    for records in (versions, versions[::-1]):
+        versions[1]["note"] = str(records)
+        for landed in ({"payments": 1}, {}):
+            answers(api, *records * 2)
+            assert place.load("payments") == landed
+        *_, (latest,) = place.query(told)
+        assert json.loads(latest) == versions[1]
+
+
+@on("dev", "postgres")
+def test_a_record_that_was_put_right_lands_as_the_latest_by_a_replay_as_well(place, api, endpoint):
+    """It did not fit, and when the contract is mended the API is no longer asked for it."""
+    latest = "select record from raw_payments.payments where id = 'pay_05' order by _changed_at desc, _dlt_load_id desc limit 1"
+    api.records["payments"][5] = payment(5, status="failed", updated_at="2099-01-01T00:00:00.000Z")
+    place.load("payments")
+    api.records["payments"][5] = payment(5, 7, amount=None)
+    place.try_to_load("payments")
+    api.records["payments"] = []
+    endpoint(fields=())
+    assert place.replay("payments")["payments"].replayed == {"payments": 1}
+    assert json.loads(place.query(latest)[0][0]) == payment(5, 7, amount=None)
 
 
 def test_a_record_that_changes_between_two_pages_is_as_it_was_read_last(place, api):
