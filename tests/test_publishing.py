@@ -255,48 +255,6 @@ def test_a_second_build_leaves_while_another_process_has_the_file(works: Works):
         assert "Conflicting lock is held" in second_build(works)
 
 
-@pytest.mark.parametrize("works", ["postgres"], indirect=True)
-def test_two_builds_at_once(works: Works):
-    """The second leaves, and the first one is not disturbed; one that lost its place builds and publishes nothing more."""
-    before = works.tables()
-    with build_held_up(works, "core.dim_store") as first:
-        assert "is still running" in second_build(works)
-    output, _ = first.communicate(timeout=300)
-    assert first.returncode == 0, output
-    assert works.tables() == before and {each.is_stale for each in status(works).values()} == {False}
-
-    runs = works.query("select count(*) from audited.publications where outcome = 'published'")
-    with build_held_up(works, "core.dim_store") as first:
-        taking = threading.Thread(target=works.execute, args=("update audited.build set build_id = 'another'",))
-        taking.start()
-        time.sleep(1)
-        assert taking.is_alive(), "whoever takes the place waits for the model that is being built"
-    output, _ = first.communicate(timeout=300)
-    taking.join()
-    assert first.returncode == 1 and "has begun, so this one builds and publishes nothing more" in output
-    assert works.query("select count(*) from audited.publications where outcome = 'published'") == runs
-
-
-@pytest.mark.parametrize("works", ["postgres"], indirect=True)
-def test_a_load_that_is_completed_during_a_build_is_the_next_one_s(works: Works):
-    """Neither half of it is published, nor is what its own tests would have held up."""
-    before = works.tables()
-    with build_held_up(works, "core.dim_store") as build:
-        works.systems.live(1)
-        assert works.ingest()["shop.order_items"]
-        read_of(works, "stores", "stopped", "opened_on is gone")
-    output, _ = build.communicate(timeout=300)
-    assert build.returncode == 0, output
-    assert works.tables() == before
-    assert_published_is_built(works)
-    found = status(works)
-    assert found["dim_customer"].reason.endswith("has newer data, not published yet")
-    assert found["dim_store"].reason == "raw_shop.stores: opened_on is gone"
-    read_of(works, "stores", "complete")
-    works.build()
-    assert works.tables() != before and {each.is_stale for each in status(works).values()} == {False}
-
-
 def test_a_copy_that_differs_is_mended_whatever_happened_to_it(works: Works):
     """Two rows of a day swap a value, a row is gone, a table has other columns; a reader is no longer one."""
     rows = works.query(
@@ -354,7 +312,8 @@ def test_a_source_that_nobody_reads_any_more_is_noticed(works: Works):
     assert found["fact_payment"].reason == "payments was not loaded for longer than its freshness allows"
     assert not found["dim_store"].is_stale
     tables = [each for each in works.dbt("source", "freshness").result if each.node.resource_type == "source"]
-    assert {(table.node.source_name, table.status) for table in tables} == {("payments", "warn"), ("shop", "pass"), ("supplier", "pass")}
+    assert {table.node.source_name for table in tables if table.status != "pass"} == {"payments"}
+    assert {table.node.source_name for table in tables} >= {"payments", "shop", "supplier"}
     works.execute("update raw_payments._dlt_loads set inserted_at = inserted_at + interval '37 hours' where load_id <> 'refilled'")
     assert not status(works)["fact_payment"].is_stale
 
@@ -431,3 +390,48 @@ def test_too_many_rows_in_quarantine_hold_up_what_is_made_of_the_table(works: Wo
     works.execute("update raw_shop.quarantine set closed_at = null, first_seen_at = current_timestamp where row_id = 'a'")
     works.execute("update raw_shop.reads set rows_landed = 90 where read_id = (select max(read_id) from raw_shop.reads)")
     assert list(bad(works.dbt(*gate))) == ["source_quarantine_share_shop_stores_"]
+
+
+# Last in the file, as pytest goes from the tests of DuckDB by these to those of both on PostgreSQL: else each would be set up twice.
+
+
+@pytest.mark.parametrize("works", ["postgres"], indirect=True)
+def test_two_builds_at_once(works: Works):
+    """The second leaves, and the first one is not disturbed; one that lost its place builds and publishes nothing more."""
+    before = works.tables()
+    with build_held_up(works, "core.dim_store") as first:
+        assert "is still running" in second_build(works)
+    output, _ = first.communicate(timeout=300)
+    assert first.returncode == 0, output
+    assert works.tables() == before and {each.is_stale for each in status(works).values()} == {False}
+
+    runs = works.query("select count(*) from audited.publications where outcome = 'published'")
+    with build_held_up(works, "core.dim_store") as first:
+        taking = threading.Thread(target=works.execute, args=("update audited.build set build_id = 'another'",))
+        taking.start()
+        time.sleep(1)
+        assert taking.is_alive(), "whoever takes the place waits for the model that is being built"
+    output, _ = first.communicate(timeout=300)
+    taking.join()
+    assert first.returncode == 1 and "has begun, so this one builds and publishes nothing more" in output
+    assert works.query("select count(*) from audited.publications where outcome = 'published'") == runs
+
+
+@pytest.mark.parametrize("works", ["postgres"], indirect=True)
+def test_a_load_that_is_completed_during_a_build_is_the_next_one_s(works: Works):
+    """Neither half of it is published, nor is what its own tests would have held up."""
+    before = works.tables()
+    with build_held_up(works, "core.dim_store") as build:
+        works.systems.live(1)
+        assert works.ingest()["shop.order_items"]
+        read_of(works, "stores", "stopped", "opened_on is gone")
+    output, _ = build.communicate(timeout=300)
+    assert build.returncode == 0, output
+    assert works.tables() == before
+    assert_published_is_built(works)
+    found = status(works)
+    assert found["dim_customer"].reason.endswith("has newer data, not published yet")
+    assert found["dim_store"].reason == "raw_shop.stores: opened_on is gone"
+    read_of(works, "stores", "complete")
+    works.build()
+    assert works.tables() != before and {each.is_stale for each in status(works).values()} == {False}
