@@ -67,14 +67,15 @@ class Postgres:
                   f"-c port={port} {options}", "start")  # fmt: skip
         return port
 
-    def stop(self) -> None:
-        """Stop, and return when it has stopped; does nothing if it does not run."""
+    def stop(self, mode: str = "fast") -> None:
+        """Stop, and return when it has stopped; does nothing if it does not run. "immediate" writes nothing any more: the next
+        start recovers what was committed."""
         if self.port:
-            self._run("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
+            self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
 
     def remove(self) -> None:
         """Stop and delete all data."""
-        self.stop()
+        self.stop("immediate")
         shutil.rmtree(self.data, ignore_errors=True)
 
     @property

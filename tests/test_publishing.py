@@ -83,6 +83,7 @@ def read_of(works: Works, table: str, outcome: str, reason: str = "", is_interva
 def works(request: pytest.FixtureRequest, make_works: Any) -> Works:
     """A company whose data are published; the very first build found the shop out of reach."""
     works = make_works(days=3, scale=0.02, target=request.param)
+    works.environment["DBT_EXCLUDE_RESOURCE_TYPES"] = "unit_test"  # they read no data, and other suites run them
     if request.param == "postgres":
         works.environment["WAREHOUSE_READERS"] = "analyst"
     works.ingest()

@@ -159,7 +159,7 @@ class PostgresWarehouse(DuckDBFile):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
         yield
-        self._server.stop()
+        self._server.stop("immediate")  # it may be recovering again and again, for want of room, and then does not hear of a slower way
         self._server.start(self._port)
 
     @property
