@@ -43,7 +43,7 @@ class History:
 
     def sources(self, runs: list[Run]) -> dict[str, float]:
         """Median seconds by source, from what `ingest` printed."""
-        found = [dict(re.findall(r"^(\w+) +\w+ +[\d,]+ +[\d,]+ +([\d.]+)$", run.output, re.M)) for run in runs]
+        found = [dict(re.findall(r"^(\w+) +\w+ +[\d,]+ .* (\d+\.\d)$", run.output, re.M)) for run in runs]
         return {name: statistics.median(float(each[name]) for each in found) for name in found[0]}
 
 
