@@ -11,6 +11,7 @@ import duckdb
 from benchmarks.measure import Run, peak, ratio, say, seconds, table, verdict
 from benchmarks.places import Place
 from demo.servers import Systems
+from ingestion.load import source_names
 
 TITLE = "A day's run, as history grows"
 # Of history, at factor 1. With 3 times as much a day changes about 1 % of the rows. The company lives from January 2026, and must not
@@ -44,7 +45,7 @@ class History:
     def sources(self, runs: list[Run]) -> dict[str, float]:
         """Median seconds by source, from what `ingest` printed."""
         found = [dict(re.findall(r"^(\w+) +\w+ +[\d,]+ .* (\d+\.\d)$", run.output, re.M)) for run in runs]
-        return {name: statistics.median(float(each[name]) for each in found) for name in found[0]}
+        return {name: statistics.median(float(each[name]) for each in found) for name in source_names()}
 
 
 def measure(folder: Path, count: int, small: bool) -> str:

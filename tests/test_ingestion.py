@@ -24,7 +24,7 @@ import pytest
 from engines.servers import ENGINES, Column, DuckDBFile
 
 import ingestion
-from ingestion.database import Table
+from ingestion.database import BATCH_ROWS, Table
 from ingestion.engines.postgres import PostgresSession
 from ingestion.errors import UsageError, redact
 from ingestion.status import TableStatus, status
@@ -280,31 +280,32 @@ def test_every_type_of_postgresql_lands_exactly_or_as_text(place, shop, extra_so
 
 @on("dev", "postgres")
 def test_a_nan_goes_to_quarantine_wherever_it_is(place, shop, extra_source):
-    """One NaN, beyond the first batch of rows, in the first load and in a later one: the reason names column and type, and the other
-    rows land."""
+    """One NaN in the first load, beyond the first batch of rows, and one in a later load: the reason names column and type, and the
+    other rows land."""
+    bad, last = BATCH_ROWS + 5_000, BATCH_ROWS + 10_000
     extra_source([Table("lines", primary_key="id", cursor="updated_at"), Table("fine", primary_key="id")])
     shop.execute(
         "drop table if exists lines; drop table if exists fine; drop domain if exists money2; create domain money2 as numeric(12, 2)"
     )
-    shop.execute("""
+    shop.execute(f"""
         create table lines as select
             n::bigint as id, case when n % 7 > 0 then (n - 55000) / 7.0 end::numeric(38, 10) as share,
             (n - 55000.01)::money2 as price, timestamptz '2026-01-01' + n * interval '1 second' as updated_at
-        from generate_series(1, 110000) as n
+        from generate_series(1, {last}) as n
     """)
     shop.execute("create table fine as select 1::bigint as id; grant select on lines, fine to reader")
-    shop.execute("alter table lines add primary key (id); update lines set price = 'NaN' where id = 105000")
+    shop.execute(f"alter table lines add primary key (id); update lines set price = 'NaN' where id = {bad}")
     reason = 'price "NaN" is no DECIMAL(12,2)'
     report = place.run("extra")["extra"]
-    assert report.ok and report.tables == {"fine": 1, "lines": 109_999} and report.quarantined == {"lines": 1}
-    assert place.query("select row_key, reason from raw_extra.quarantine") == [('["105000"]', reason)]
-    shop.execute("update lines set price = -0.01 where id = 105000")
+    assert report.ok and report.tables == {"fine": 1, "lines": last - 1} and report.quarantined == {"lines": 1}
+    assert place.query("select row_key, reason from raw_extra.quarantine") == [(f'["{bad}"]', reason)]
+    shop.execute(f"update lines set price = -0.01 where id = {bad}")
     assert place.load("extra") == {"lines": 1}
     sums = "select count(*), sum(share), sum(price), min(price), max(price), max(updated_at) from"
     assert place.query(f"{sums} raw_extra.lines") == [shop.execute(f"{sums} lines").fetchone()]
-    shop.execute("update lines set price = 'NaN' where id = 110000")
+    shop.execute(f"update lines set price = 'NaN' where id = {last}")
     assert place.run("extra")["extra"].quarantined == {"lines": 1}
-    assert place.query("select row_key, reason from raw_extra.quarantine where closed_at is null") == [('["110000"]', reason)]
+    assert place.query("select row_key, reason from raw_extra.quarantine where closed_at is null") == [(f'["{last}"]', reason)]
 
 
 @on("dev", "postgres")
