@@ -29,7 +29,7 @@ parity: .venv/installed  ## Build all on DuckDB, PostgreSQL and a stand-in for B
 lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff lint models snapshots
+	@$(BIN)/python .ci/lint_sql.py
 
 docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse on http://127.0.0.1:8080.
 	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser

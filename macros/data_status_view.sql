@@ -31,7 +31,7 @@ upstream as (
             {%- endfor -%}
         {%- endfor -%}
     {%- endfor %}
-    select cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ text }})
+    select cast(null as {{ text }}) as model, cast(null as {{ text }}) as source_name, cast(null as {{ text }}) as table_name
 ),
 
 loads as (
@@ -42,7 +42,9 @@ loads as (
         {{ 'load_id in (select _dlt_load_id from ' ~ source.reads ~ ' where not coalesce(is_interval, false))' if source.reads else 'true' }} as is_current
     from {{ source.loads }} where status = 0 union all
     {%- endfor %}
-    select cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ type_instant() }}), cast(null as boolean)
+    select
+        cast(null as {{ text }}) as source_name, cast(null as {{ text }}) as load_id, cast(null as {{ type_instant() }}) as inserted_at,
+        cast(null as boolean) as is_current
 ),
 
 reads as (
@@ -93,7 +95,9 @@ arrived as (
     union all
         {%- endfor -%}
     {%- endfor %}
-    select cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ text }}), cast(null as {{ type_instant() }})
+    select
+        cast(null as {{ text }}) as source_name, cast(null as {{ text }}) as table_name, cast(null as {{ text }}) as reason,
+        cast(null as {{ type_instant() }}) as since
 ),
 
 broken as (
@@ -131,34 +135,36 @@ late as (
     having {{ epoch_microseconds('current_timestamp') }} - {{ epoch_microseconds('max(inserted_at)') }} > {{ (source.late_after_hours * 3600000000) | int }}
     union all
     {%- endfor %}
-    select cast(null as {{ text }}), cast(null as {{ type_instant() }})
+    select cast(null as {{ text }}) as source_name, cast(null as {{ type_instant() }}) as since
 ),
 
 problems as (
-    select upstream.model, 1 as weight, broken.since, broken.reason as reason
+    select upstream.model, 1 as weight, broken.since, broken.reason
     from upstream
     inner join broken
         on upstream.source_name = broken.source_name and upstream.table_name = broken.table_name
     union all
     select
-        models.model, 2, min(later_runs.finished_at),
-        'the last build did not pass: ' || max(case when later_runs.recency = 1 then later_runs.reason end)
+        models.model, 2 as weight, min(later_runs.finished_at) as since,
+        'the last build did not pass: ' || max(case when later_runs.recency = 1 then later_runs.reason end) as reason
     from models
     cross join later_runs
     group by models.model
     union all
-    select distinct upstream.model, 3, late.since, late.source_name || ' was not loaded for longer than its freshness allows'
+    select distinct
+        upstream.model, 3 as weight, late.since,
+        late.source_name || ' was not loaded for longer than its freshness allows' as reason
     from upstream
     inner join late
         on upstream.source_name = late.source_name
     union all
-    select upstream.model, 4, arrived.since, arrived.reason
+    select upstream.model, 4 as weight, arrived.since, arrived.reason
     from upstream
     inner join arrived
         on upstream.source_name = arrived.source_name and upstream.table_name = arrived.table_name
     where arrived.since is not null
     union all
-    select models.model, 5, cast(null as {{ type_instant() }}), 'nothing was published yet'
+    select models.model, 5 as weight, cast(null as {{ type_instant() }}) as since, 'nothing was published yet' as reason
     from models
     where not exists (select 1 from published)
 ),

@@ -64,5 +64,5 @@ where
     said.transaction_id is null
     or kept.transaction_id is null
     {% for column in columns -%}
-    or said.{{ column }} is distinct from kept.{{ column }}
+        or said.{{ column }} is distinct from kept.{{ column }}
     {% endfor %}

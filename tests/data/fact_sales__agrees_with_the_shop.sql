@@ -50,5 +50,5 @@ where
     said.order_item_id is null
     or kept.order_item_id is null
     {% for column in columns -%}
-    or said.{{ column }} is distinct from kept.{{ column }}
+        or said.{{ column }} is distinct from kept.{{ column }}
     {% endfor %}

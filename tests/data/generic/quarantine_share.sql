@@ -62,7 +62,7 @@
             select
                 starts.first_read,
                 sum(found.open_rows) as open_rows
-            from (select distinct found_by as first_read from found) as starts
+            from (select distinct earlier.found_by as first_read from found as earlier) as starts
             inner join found
                 on starts.first_read <= found.found_by
             group by starts.first_read
@@ -97,7 +97,7 @@
             || ' that were read; more than the share of {{ threshold }}' as reason
         from exceeded
         {#- Not by row_number() = 1, of which DuckDB 1.5 makes a row of nulls where there is none. #}
-        where open_rows = (select max(exceeded.open_rows) from exceeded)
+        where open_rows = (select max(worst.open_rows) from exceeded as worst)
     {%- else -%}
         {{ no_rows() }}
     {%- endif -%}
