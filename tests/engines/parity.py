@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.servers import ENGINES, PROJECT, Column, DuckDBFile, ServerError
+from support.dbt import WITHOUT_TESTS, run_dbt
 
 from demo.servers import Systems
 from ingestion.cli import print_table
@@ -28,8 +29,6 @@ from ingestion.cli import print_table
 # The days run over the turn of a month.
 FIRST_DAYS, DAYS, SCALE = 30, 3, 0.02
 LAYERS = ("raw", "staging", "intermediate", "snapshots", "core", "marts")
-# Of dbt's tests one run on each engine is enough: rows that are the same pass the same tests.
-WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 SHOWN = 20  # differences of a table that are printed
 
 # What a type of an engine's catalogue can mean: two columns are of the same type when they can mean the same.
@@ -247,16 +246,6 @@ def work(environment: dict[str, str], is_loading: bool, *command: str) -> list[s
     return (_load() if is_loading else []) or _dbt(*command)
 
 
-def run_dbt(*command: str) -> Any:
-    """A dbt command in this process, quietly; gives dbt's result."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    result = dbtRunner().invoke(["--quiet", *command])
-    DuckDBConnectionManager.close_all_connections()  # dbt would keep the file for the life of the process
-    return result
-
-
 def _load() -> list[str]:
     import ingestion
 
@@ -279,8 +268,8 @@ def _say(line: str) -> None:
 class Parity:
     """One company and a warehouse on each engine, in one folder. Each engine works in a process of its own."""
 
-    def __init__(self, folder: Path, targets: Sequence[str] = tuple(ENGINES), say: Callable[[str], None] = _say):
-        self.folder = folder
+    def __init__(self, folder: Path, targets: Sequence[str] = tuple(ENGINES), say: Callable[[str], None] = _say, days: int = DAYS):
+        self.folder, self.days = folder, days
         self.systems = Systems(folder / "company")
         self.engines = {target: ENGINES[target](folder / target) for target in targets}
         self.found: dict[str, Comparison] = {}  # what came of each run, by its title
@@ -309,11 +298,14 @@ class Parity:
         self._compare("first load")
 
     def go_on(self) -> None:
-        """The days one after another, and then a full refresh, which must change nothing."""
-        for day in range(1, DAYS + 1):
+        """The days one after another, and then a full refresh, which must change nothing.
+
+        Of dbt's tests one run on each engine, the first, is enough: rows that are the same pass the same tests.
+        """
+        for day in range(1, self.days + 1):
             self.systems.live(1)
-            self._run(f"day {day} of {DAYS}", *WITHOUT_TESTS)
-        self._compare(f"{DAYS} days")
+            self._run(f"day {day} of {self.days}", *WITHOUT_TESTS)
+        self._compare(f"{self.days} days")
         self._run("full refresh", "--full-refresh", *WITHOUT_TESTS)
         self._compare("full refresh")
 
