@@ -2,6 +2,7 @@
 PYTHON ?= python3
 DAYS ?= 0
 BIN := .venv/bin
+PYTEST = $(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 UV_VERSION := $(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.txt)
 # The interpreter of the environment goes first, for the commands that start each other.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,18 +11,30 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test parity lint docs bench lock clean
+.PHONY: help run test-unit test test-all test-nightly mutate parity lint docs bench lock clean
 
 help:  ## Say what there is.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 	@echo "  make run DAYS=3     lets the company live three more days first"
 	@echo "  make run SCALE=10   makes a larger company ('make clean' first)"
 
 run: .venv/installed profiles.yml  ## Start the sample company, load it, build and document the warehouse.
 	@$(BIN)/demo run --live $(DAYS) $(if $(SCALE),--scale $(SCALE))
 
-test: .venv/installed profiles.yml  ## Run all tests, on real servers that they start themselves.
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
+test-unit: .venv/installed profiles.yml  ## Run the tests that need no server and no build: a minute.
+	@$(PYTEST) --tier test-unit
+
+test: .venv/installed profiles.yml  ## Run what a pull request needs, on real servers that the tests start themselves: ten minutes.
+	@$(PYTEST) --tier test
+
+test-all: .venv/installed profiles.yml  ## Run every kind of proof, on three engines; needs Python 3.13 too: half an hour.
+	@$(PYTEST) --tier test-all
+
+test-nightly: .venv/installed profiles.yml  ## Run all of it, nothing sampled: every kill, every history, every day: hours.
+	@$(PYTEST) --tier test-nightly
+
+mutate: .venv/installed profiles.yml  ## Break twenty places that matter, one by one: does a test of `make test` notice?
+	@PYTHONPATH=tests $(BIN)/python -m mutate
 
 parity: .venv/installed  ## Build all on DuckDB, PostgreSQL and a stand-in for BigQuery, and compare every row.
 	@PYTHONPATH=tests $(BIN)/python -m engines.parity

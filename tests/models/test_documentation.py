@@ -1,0 +1,24 @@
+"""The documentation of the models describes what stands in the warehouse."""
+
+import json
+
+from support.deployment import Deployment
+
+
+def test_every_column_is_described(daily: Deployment):
+    """All columns in the warehouse, raw included, are in the documentation, and no others; except for copies (publishing)."""
+    daily.dbt("parse", "--write-json")
+    manifest = json.loads((daily.folder / "target" / "manifest.json").read_text())
+    described = {
+        (node["schema"], node.get("identifier") or node["alias"], column)
+        for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
+        for column in node.get("columns", {})
+    }
+    found = daily.query(
+        """
+        select table_schema, table_name, column_name from information_schema.columns
+        where table_catalog = current_database() and table_schema not in ('unfiled', 'audited', 'published')
+            and (table_name = '_dlt_loads' or not starts_with(table_name, '_dlt'))
+        """
+    )
+    assert set(found) ^ described == set()

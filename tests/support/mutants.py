@@ -1,0 +1,140 @@
+"""The places that `make mutate` breaks, one at a time, and for each the test of `make test` that must notice.
+
+A mutant replaces one piece of text, which its file holds exactly once. `promise` is the number of the promise in docs/testing.md.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One break: where, what, and which promise and test it is about."""
+
+    name: str
+    promise: int
+    file: str
+    old: str
+    new: str
+    test: str  # node id, or node ids separated by spaces; parameters left out run all of the tier
+
+
+HISTORY, FACTS = "tests/models/test_generated_histories.py", "tests/models/test_rebuilt_history.py"
+PUBLISHING = "tests/publishing/test_publication.py"
+
+MUTANTS = (
+    # 1. Raw is kept
+    Mutant(
+        "wrong types go to quarantine as null", 1, "ingestion/contract.py",
+        'if self.kind == "text" or self.fast.fullmatch(text):', "if True:",
+        "tests/landing/test_api_contract.py::test_a_record_that_breaks_the_contract_goes_to_quarantine_whole_and_the_others_land",
+    ),
+    Mutant(
+        "numbers lose digits", 1, "ingestion/api.py",
+        "return simplejson.loads(text, use_decimal=True,", "return simplejson.loads(text, use_decimal=False,",
+        "tests/landing/test_payments_api.py::test_numbers_keep_their_digits",
+    ),
+    # 2. Again is the same
+    Mutant(
+        "loads that died are read", 2, "macros/in_complete_load.sql",
+        "_dlt_load_id in ({{ complete_loads(source(source_name, '_dlt_loads')) }})", "_dlt_load_id is not null",
+        f"{HISTORY}::test_history_follows_the_rule_after_every_run",
+    ),
+    Mutant(
+        "versions are not deduplicated", 2, "macros/told_once.sql",
+        "where copy_number = 1", "where copy_number >= 1", f"{HISTORY}::test_no_version_is_there_twice",
+    ),
+    Mutant(
+        "a killed load is loaded again", 2, "ingestion/load.py",
+        'if any(state != "new_jobs" or file_format == "model" for state, file_format in jobs):', "if False:",
+        "tests/chaos/test_killed_landing.py::test_killed_in_the_first_load tests/chaos/test_killed_landing.py::test_killed_in_later_loads",
+    ),
+    Mutant(
+        "the look-back lands records again", 2, "ingestion/api.py",
+        "if before == digest:", "if before == digest and not key:",
+        "tests/landing/test_payments_api.py::test_only_changed_records_travel_and_each_lands_once",
+    ),
+    # 3. Nothing is lost
+    Mutant(
+        "the cursor moves before the load", 3, "ingestion/load.py",
+        "        pipeline.sync_destination()\n", "",
+        "tests/chaos/test_killed_landing.py tests/landing/test_working_folder.py",
+    ),
+    Mutant(
+        "no look-back for late commits", 3, "ingestion/database.py",
+        "interval '{self.source.lookback.total_seconds():.0f} seconds'\"", "interval '0 seconds'\"",
+        "tests/landing/test_changes.py::test_rows_that_commit_late_land",
+    ),
+    Mutant(
+        "deleted rows are not looked for", 3, "ingestion/database.py",
+        '(("deleted", "live", "now"), ("missing", "now", "live"))', '(("deleted", "now", "now"), ("missing", "now", "live"))',
+        "tests/landing/test_changes.py::test_deleted_rows_are_marked_once_and_can_return",
+    ),
+    # 4. Sources may change
+    Mutant(
+        "a source that lost most rows is believed", 4, "ingestion/database.py",
+        "if many and not self.context.options.allow_deletes:", "if False:",
+        "tests/landing/test_changes.py::test_a_table_that_lost_many_rows_deletes_nothing_until_it_is_allowed",
+    ),
+    Mutant(
+        "a truncated file is landed", 4, "ingestion/files.py",
+        "if lines < self.files.keep * before:", "if lines < 0:",
+        "tests/landing/test_file_contract.py::test_a_file_that_breaks_the_contract_stops_the_table_and_the_other_files_land",
+    ),
+    Mutant(
+        "an answer without records is an empty one", 4, "ingestion/api.py",
+        "if not found or not isinstance(found[0], list):", "if False:",
+        "tests/landing/test_api_pages.py::test_an_answer_that_is_no_page_stops_its_table_and_no_other",
+    ),
+    # 5. History is true
+    Mutant(
+        "the first version does not reach back", 5, "macros/history.sql",
+        "lag(began_at) over (partition by {{ id }} order by began_at) is null then {{ beginning_of_time() }}",
+        "lag(began_at) over (partition by {{ id }} order by began_at) is null then began_at",
+        f"{HISTORY}::test_history_follows_the_rule_after_every_run",
+    ),
+    Mutant(
+        "late versions do not change history", 5, "macros/changed_members.sql",
+        "where known.told_hash is distinct from told_of.told_hash", "where known.told_hash is null",
+        f"{HISTORY}::test_history_follows_the_rule_after_every_run",
+    ),
+    # 6. Facts know their time
+    Mutant(
+        "<= for < in valid_at", 6, "macros/valid_at.sql",
+        "{{ fact }}.{{ instant }} < {{ dimension }}.valid_to", "{{ fact }}.{{ instant }} <= {{ dimension }}.valid_to",
+        f"{FACTS}::test_facts_are_the_same_on_time_late_or_shuffled {FACTS}::test_facts_find_the_version_that_was_valid",
+    ),
+    Mutant(
+        "facts keep the unknown member", 6, "models/marts/core/fact_sales.sql",
+        "known.customer_key <> coalesce(customers.customer_key, '-1')", "known.customer_key < ''",
+        f"{FACTS}::test_facts_are_the_same_on_time_late_or_shuffled",
+    ),
+    # 7. One set of models, every engine
+    Mutant(
+        "PostgreSQL's quotient is cut off", 7, "macros/divide.sql",
+        "div(2 * {{ n }} * {{ 10 ** scale }} + sign({{ n }}) * abs({{ d }}), 2 * nullif({{ d }}, 0))",
+        "div({{ n }} * {{ 10 ** scale }}, nullif({{ d }}, 0))",
+        "tests/models/test_edge_cases.py",
+    ),
+    # 8. Any interval can be refilled
+    Mutant(
+        "a backfill moves the cursor", 8, "ingestion/database.py",
+        'if not self.context.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
+        "tests/landing/test_changes.py::test_an_interval_is_read_anew_and_the_cursor_stays",
+    ),
+    # 9. Only audited data is published
+    Mutant(
+        "tests do not count for publishing", 9, "macros/publication_outcome.sql",
+        "{%- if node.resource_type == 'test' and node.depends_on", "{%- if node.resource_type == 'nothing' and node.depends_on",
+        f"{PUBLISHING}::test_readers_see_only_states_that_passed",
+    ),
+    Mutant(
+        "publishing is no transaction", 9, "macros/publish.sql",
+        "{% macro default__publish(models, run, there) -%}\n    begin;", "{% macro default__publish(models, run, there) -%}\n",
+        f"{PUBLISHING}::test_readers_see_only_states_that_passed",
+    ),
+    # 10. Personal data and secrets stay where they belong
+    Mutant(
+        "secrets are not taken out of errors", 10, "ingestion/errors.py",
+        r"""text = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)""", "text = str(text)",
+        "tests/unit/test_ingest_command.py",
+    ),
+)  # fmt: skip
