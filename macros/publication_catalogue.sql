@@ -52,7 +52,7 @@
             obj_description(relation.oid, 'pg_class') as comment
         from pg_class as relation
         inner join pg_namespace as space on relation.relnamespace = space.oid
-        where relation.relkind in ('r', 'p', 'v', 'm') and space.nspname in ('" ~ schemas | join("', '") ~ "')
+        where relation.relkind in ('r', 'p', 'v', 'm', 'f') and space.nspname in ('" ~ schemas | join("', '") ~ "')
     ").rows) }}
 {%- endmacro %}
 

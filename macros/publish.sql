@@ -15,26 +15,30 @@
             {%- if run.outcome == 'failed' -%}
                 {%- do log('Not published, readers keep what they have: ' ~ run.reason, info=true) -%}
             {%- endif -%}
-            {{ adapter.dispatch('publish')(models, run, publication_catalogue(models)) }}
+            {%- set there = publication_catalogue(models) -%}
+            {%- set made = made_by_publishing(there) -%}
+            {{ refuse_foreign_relations(models if run.outcome == 'published' else [], there, made) }}
+            {{ adapter.dispatch('publish')(models, run, there, made) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__publish(models, run, there) -%}
+{% macro default__publish(models, run, there, made) -%}
     begin;
-    {{ publication_statements(models, run, there) }}
+    {{ publication_statements(models, run, there, made) }}
     commit
 {%- endmacro %}
 
-{% macro publication_statements(models, run, there) -%}
+{% macro publication_statements(models, run, there, made) -%}
     {{ make_publications(there) }}
+    {{ record_models(models if run.outcome == 'published' else [], there, made) }}
     {%- if run.outcome == 'published' -%}
         {%- for model in models %}
             {{ make_audited(model, there) }}
         {%- endfor -%}
     {%- endif %}
     {{ fill_audited(models, run, there) }}
-    {{ publish_views(models, run, there) }}
+    {{ publish_views(models, run, there, made) }}
 {%- endmacro %}
 
 {#
@@ -42,12 +46,12 @@
   that psycopg2 began by itself. A reader whose transaction stays open holds up a change of the views, which is why they are
   replaced only when they changed; after ten seconds we give up rather than hold up the readers who come after.
 #}
-{% macro postgres__publish(models, run, there) -%}
+{% macro postgres__publish(models, run, there, made) -%}
     commit;
     begin isolation level repeatable read;
     set local lock_timeout = '10s';
     {{ check_build() }}
-    {{ publication_statements(models, run, there) }}
+    {{ publication_statements(models, run, there, made) }}
     {{ publication_grants(there) }}
     {%- if run.outcome == 'published' -%}
         {%- for table in models | map(attribute='audited') | list + [audited_relation('publications'), audited_relation('publication_sources')] %}
@@ -61,8 +65,9 @@
   Tables can't be made in a transaction there: they are made before it, and the views after it. A table whose columns changed
   is therefore empty from then until the transaction ends.
 #}
-{% macro bigquery__publish(models, run, there) -%}
+{% macro bigquery__publish(models, run, there, made) -%}
     {{ make_publications(there) }}
+    {{ record_models(models if run.outcome == 'published' else [], there, made) }}
     {%- if run.outcome == 'published' -%}
         {%- for model in models %}
             {{ make_audited(model, there) }}
@@ -71,7 +76,7 @@
     begin transaction;
     {{ fill_audited(models, run, there) }}
     commit transaction;
-    {{ publish_views(models, run, there) }}
+    {{ publish_views(models, run, there, made) }}
 {%- endmacro %}
 
 {% macro make_publications(there) -%}
@@ -91,6 +96,20 @@
             loaded_until {{ type_instant() }}
         );
     {%- endif %}
+{%- endmacro %}
+
+{# Recorded before anything is made, so that what a run that was killed has left behind is known to be ours. #}
+{% macro record_models(models, there, made) -%}
+    {%- set recorded = audited_relation('publication_models') -%}
+    {%- set missing = [] -%}
+    {%- if recorded | string not in there %}
+        create table {{ recorded }} (model {{ dbt.type_string() }} not null);
+        {%- do missing.extend(made) -%}
+    {%- endif -%}
+    {%- do missing.extend(models | map(attribute='name') | reject('in', made) | list) -%}
+    {%- for name in missing %}
+        insert into {{ recorded }} values ('{{ name }}');
+    {%- endfor %}
 {%- endmacro %}
 
 {% macro fill_audited(models, run, there) -%}

@@ -4,24 +4,24 @@
     PostgreSQL  replacing a view waits for whoever reads it, so nothing is done when all views are there and as they would be made:
                 the comment of `data_status` is the MD5 of what they were made from
 
-  models, run: as for `publish`.   there: of `publication_catalogue`.
+  models, run: as for `publish`.   there: of `publication_catalogue`.   made: of `made_by_publishing`.
 #}
-{% macro publish_views(models, run, there) -%}
+{% macro publish_views(models, run, there, made) -%}
     {%- if run.outcome == 'published' or published_relation('data_status') | string not in there -%}
-        {{ adapter.dispatch('publish_views')(models if run.outcome == 'published' else [], data_status_view(models, there), there) }}
+        {{ adapter.dispatch('publish_views')(models if run.outcome == 'published' else [], data_status_view(models, there), there, made) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__publish_views(models, data_status, there) -%}
+{% macro default__publish_views(models, data_status, there, made) -%}
     {%- for model in models %}
         create or replace view {{ model.published }} as select * from {{ model.audited }};
     {%- endfor %}
     {{- data_status }};
-    {{ drop_unpublished(models, there) if models }}
+    {{ drop_unpublished(models, made) if models }}
 {%- endmacro %}
 
-{% macro postgres__publish_views(models, data_status, there) -%}
-    {%- set statements = default__publish_views(models, data_status, there) -%}
+{% macro postgres__publish_views(models, data_status, there, made) -%}
+    {%- set statements = default__publish_views(models, data_status, there, made) -%}
     {%- set made_from = [statements] -%}
     {%- for model in models -%}
         {#- Where the columns of the copy are others, `make_audited` has dropped the view. -#}
@@ -39,19 +39,11 @@
     {%- endif %}
 {%- endmacro %}
 
-{# A model that is no longer published must not go on saying what was true when it last was. #}
-{% macro drop_unpublished(models, there) -%}
-    {%- set kept = [published_relation('data_status') | string] -%}
-    {%- for own in ('publications', 'publication_sources', 'build') -%}
-        {%- do kept.append(audited_relation(own) | string) -%}
-    {%- endfor -%}
-    {%- for model in models -%}
-        {%- do kept.extend([model.audited | string, model.published | string]) -%}
-    {%- endfor -%}
-    {%- for name, relation in there.items() if name not in kept and relation.schema == published_relation('any').schema %}
-        drop view {{ name }};
-    {%- endfor -%}
-    {%- for name, relation in there.items() if name not in kept and relation.schema == audited_relation('any').schema %}
-        drop table {{ name }};
-    {%- endfor -%}
+{# A model that is no longer published must not go on saying what was true when it last was. What we did not make stays (`made`). #}
+{% macro drop_unpublished(models, made) -%}
+    {%- for name in made | reject('in', models | map(attribute='name') | list) %}
+        drop view if exists {{ published_relation(name) }};
+        drop table if exists {{ audited_relation(name) }};
+        delete from {{ audited_relation('publication_models') }} where model = '{{ name }}';
+    {%- endfor %}
 {%- endmacro %}

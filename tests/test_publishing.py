@@ -15,6 +15,7 @@ import duckdb
 import psycopg
 import pytest
 from conftest import MARTS, PROJECT, STAR, Works, bad
+from engines.parity import run_dbt
 
 # One query, so one snapshot. The first two say the same, by way of two tables; the others tell states apart.
 STATE = """
@@ -279,6 +280,7 @@ def test_a_copy_that_differs_is_mended_whatever_happened_to_it(works: Works):
     assert_published_is_built(works)
     works.execute("create table audited.forgotten as select 1 as one")
     works.execute("create view published.forgotten as select * from audited.forgotten")
+    works.execute("insert into audited.publication_models values ('forgotten')")  # as a model that was published and is no more
     readers = works.environment.pop("WAREHOUSE_READERS", None)
     if readers:
         works.dbt("run", "--select", "dim_store")
@@ -298,6 +300,40 @@ def test_a_copy_that_differs_is_mended_whatever_happened_to_it(works: Works):
         with as_analyst(works) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("select * from published.data_status")
         works.environment["WAREHOUSE_READERS"] = readers
+
+
+def test_what_publishing_did_not_make_is_never_dropped(works: Works):
+    """Somebody's own tables and views stay; where one has the name of a model, nothing is published, and the error says so."""
+    works.execute("create table audited.budget as select 1 as one")
+    works.execute("create view published.budget as select * from audited.budget")
+    works.build()
+    assert works.query("select one from published.budget") == [(1,)]
+
+    # A model is new, and its name is taken.
+    works.execute("delete from audited.publication_models where model = 'top_products'")
+    works.execute("drop view published.top_products")
+    works.execute("drop table audited.top_products")
+    before = state(works)
+    works.execute("create table audited.top_products as select 1 as one")
+    works.execute("create view published.top_products as select 2 as two")
+    failed = works.here(run_dbt, "build")
+    message = str(failed.exception).replace('"', "")
+    assert not failed.success and "publishing did not make" in message and "Rename or drop it" in message
+    assert "audited.top_products, " in message and "published.top_products and" in message
+    assert works.query("select one, two from audited.top_products cross join published.top_products") == [(1, 2)]
+    assert state(works) == before
+    works.execute("drop table audited.top_products")
+    works.execute("drop view published.top_products")
+
+    # A warehouse that was published when nothing was recorded yet: what `data_status` names was made by publishing, and nothing else.
+    models = {*STAR, *MARTS}
+    works.execute("drop table audited.publication_models")
+    works.build()
+    assert {name for (name,) in works.query("select model from audited.publication_models")} == models
+    assert_published_is_built(works)
+    assert works.query("select one from published.budget") == [(1,)]
+    works.execute("drop view published.budget")
+    works.execute("drop table audited.budget")
 
 
 def test_a_source_that_nobody_reads_any_more_is_noticed(works: Works):
