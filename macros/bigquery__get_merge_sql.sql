@@ -6,7 +6,7 @@
 #}
 {% macro bigquery__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
     {%- set columns = dest_columns | map(attribute='name') | list -%}
-    {%- if config.get('require_partition_filter') -%}
+    {%- if config.get('meta', {}).get('day') -%}
         {{ merge_days(target, source, unique_key, columns) }}
     {%- elif config.get('meta', {}).get('member') -%}
         {{ merge_members(target, source, unique_key, columns) }}

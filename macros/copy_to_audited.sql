@@ -7,19 +7,16 @@
 #}
 {% macro copy_to_audited(model) -%}
     {%- set part = model.day or '1' -%}
-    {%- set any_part = on_any_day(model.day) if model.day else '1 = 1' -%}
     create temporary table parts_that_differ as
     select coalesce(built.part, audited.part) as part
     from (
         select {{ part }} as part, count(*) as number_of_rows, sum({{ row_hash('entry') }}) as hashes
         from {{ model.built }} as entry
-        where {{ any_part }}
         group by {{ part if model.day else '1' }}
     ) as built
     full outer join (
         select {{ part }} as part, count(*) as number_of_rows, sum({{ row_hash('entry') }}) as hashes
         from {{ model.audited }} as entry
-        where {{ any_part }}
         group by {{ part if model.day else '1' }}
     ) as audited
         on built.part = audited.part
@@ -27,9 +24,9 @@
         built.number_of_rows is distinct from audited.number_of_rows
         or built.hashes is distinct from audited.hashes;
     delete from {{ model.audited }}
-    where {{ part }} in (select parts_that_differ.part from parts_that_differ) and {{ any_part }};
+    where {{ part }} in (select parts_that_differ.part from parts_that_differ);
     insert into {{ model.audited }}
     select * from {{ model.built }}
-    where {{ part }} in (select parts_that_differ.part from parts_that_differ) and {{ any_part }};
+    where {{ part }} in (select parts_that_differ.part from parts_that_differ);
     drop table parts_that_differ;
 {%- endmacro %}

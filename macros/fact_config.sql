@@ -3,8 +3,8 @@
   each engine gets what makes it fast there; docs/engines.md has the reasons in a table.
     DuckDB      delete and insert by key; `written_in_order` keeps the days together
     PostgreSQL  delete and insert by key; indexes on key, day and dimension keys
-    BigQuery    partitions by day, which every reader must filter on (`on_any_day`), clusters by key; a merge that touches
-                only the days concerned (`bigquery__get_merge_sql`)
+    BigQuery    partitions by day, clusters by key; a merge that touches only the days concerned
+                (`bigquery__get_merge_sql`)
 
   key: the column that identifies a row.   day: its date, never null; the days that changed are what is published (`copy_to_audited`).
   dimensions: the columns by which it is joined to dimensions.
@@ -37,7 +37,6 @@
         'incremental_strategy': 'merge',
         'partition_by': {'field': day, 'data_type': 'date'},
         'cluster_by': key,
-        'require_partition_filter': true,
         'meta': {'day': day, 'gone': gone or 'false'},
     }) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
   Statements that make a model's table in `audited`, empty, when there is none or its columns are no longer the model's.
     PostgreSQL  with the model's indexes: it is the copy that dashboards read
-    BigQuery    with the model's partitions and clusters, but a filter on the day is not demanded, which a view could not give
+    BigQuery    with the model's partitions and clusters
 
   model: of `published_models`.   there: of `publication_catalogue`.
 #}

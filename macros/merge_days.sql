@@ -19,7 +19,6 @@
             from {{ target }} as known
             inner join {{ source }} as arriving
                 on known.{{ unique_key }} = arriving.{{ unique_key }}
-            where known.{{ on_any_day(day) }}
         ) as concerned
     );
 

@@ -52,7 +52,6 @@ said as (
 kept as (
 
     select * from {{ ref('fact_payment') }}
-    where {{ on_any_day('occurred_on') }}
 
 )
 

@@ -38,7 +38,6 @@ said as (
 kept as (
 
     select * from {{ ref('fact_sales') }}
-    where {{ on_any_day('ordered_on') }}
 
 )
 

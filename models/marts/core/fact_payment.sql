@@ -87,7 +87,6 @@ identified as (
     known as (
 
         select * from {{ this }}
-        where {{ on_any_day('occurred_on') }}
 
     ),
 

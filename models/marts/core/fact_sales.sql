@@ -86,7 +86,6 @@ lines as (
     known as (
 
         select * from {{ this }}
-        where {{ on_any_day('ordered_on') }}
 
     ),
 
