@@ -8,7 +8,7 @@
     BigQuery    nothing: docs/publishing.md says to run one at a time
 #}
 {% macro begin_build() -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'retry') -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry') -%}
         {{ adapter.dispatch('begin_build')() }}
     {%- endif -%}
 {%- endmacro %}

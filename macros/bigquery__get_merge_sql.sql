@@ -1,6 +1,6 @@
 {#
-  The merge of an incremental model's new rows, on BigQuery: that of `fact_config` for facts, that of `history_config` for history;
-  other models keep dbt's. Replaces dbt's macro.
+  The merge of an incremental model's new rows, on BigQuery: that of `fact_config` for facts; other models
+  keep dbt's. Replaces dbt's macro.
 
   From dbt: target, source (a subquery in parentheses), unique_key, dest_columns; its predicates say nothing more here.
 #}
@@ -8,8 +8,6 @@
     {%- set columns = dest_columns | map(attribute='name') | list -%}
     {%- if config.get('meta', {}).get('day') -%}
         {{ merge_days(target, source, unique_key, columns) }}
-    {%- elif config.get('meta', {}).get('member') -%}
-        {{ merge_members(target, source, unique_key, columns) }}
     {%- else -%}
         {{ default__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) }}
     {%- endif -%}

@@ -1,6 +1,6 @@
 {# The last hook of every run: the next build need not ask whether this one was killed (`begin_build`). #}
 {% macro end_build() -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'retry') -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry') -%}
         {{ adapter.dispatch('end_build')() }}
     {%- endif -%}
 {%- endmacro %}

@@ -14,7 +14,9 @@
   Nothing but the rows of `told` goes in, so the order in which they arrived is of no matter, and a rebuild gives the same.
   docs/history.md explains it by an example.
 
-  told: a CTE with a row for each time that something was told of a member: `<entity>_id`, `changed_at`, the columns, the loads.
+  As the whole of a view it is what a snapshot of `strategy: history` keeps; that finds the rules in the view's configuration.
+
+  told: a relation or CTE with a row for each time that something was told of a member: `<entity>_id`, `changed_at`, the columns, the loads.
   tracked: the columns whose change makes a version.
   overwritten: columns that make none; every version shows their latest value.
   tracked_since: {column: instant as text} for a tracked column that the source has, or that we want to follow, from then on only.
@@ -23,6 +25,8 @@
 #}
 {% macro history(told, entity, tracked, overwritten=[], tracked_since={}, loads=['_dlt_load_id']) -%}
     {%- set id = entity ~ '_id' -%}
+    {%- set rules = history_rules(tracked, overwritten, tracked_since) -%}
+    {{- config(meta={'history_rules': rules}) -}}
     {%- set latest_first -%}
         changed_at desc{% for load in loads %}, {{ text_order(load) }} desc{% endfor %}
     {%- endset -%}
@@ -43,7 +47,7 @@
             {%- for load in loads %}
             max({{ text_order(load) }}) over (partition by {{ id }}) as {{ load }},
             {%- endfor %}
-            {{ told_hash('telling', tracked, overwritten, tracked_since, 'over (partition by ' ~ id ~ ')') }} as told_hash,
+            {{ told_hash('telling', rules, 'over (partition by ' ~ id ~ ')') }} as told_hash,
             row_number() over (partition by {{ id }}, changed_at order by {{ latest_first }}) as telling_rank
         from {{ told }} as telling
 

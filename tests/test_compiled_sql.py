@@ -31,14 +31,14 @@ BIGQUERY_TYPES = {
 
 @pytest.fixture(scope="module")
 def compiled(parity: Parity) -> dict[str, dict[str, str]]:
-    """By engine, the SQL of every model, snapshot and test by its name; `… (first run)` is an incremental one's other form."""
+    """By engine, the SQL of every model, snapshot, analysis and test by its name; `… (first run)` is an incremental one's other form."""
     forms: dict[str, dict[str, str]] = {target: {} for target in parity.engines}
     for suffix, options in (("", []), (" (first run)", ["--full-refresh"])):
         parity.dbt("compile", *options)
         for target, found in forms.items():
             for node in parity.manifest(target)["nodes"].values():
                 sql = node.get("compiled_code") and RUN_BEGAN_AT.sub("2026-01-01T00:00:00+00:00", node["compiled_code"])
-                if node["resource_type"] in ("model", "snapshot", "test") and sql not in found.values():
+                if node["resource_type"] in ("model", "snapshot", "test", "analysis") and sql not in found.values():
                     found[node["name"] + suffix] = sql
     return forms
 
@@ -47,6 +47,7 @@ def test_everything_was_compiled(compiled: dict[str, dict[str, str]]):
     """Otherwise the checks below would check nothing."""
     for found in compiled.values():
         assert {"stg_shop__order", "fact_sales", "fact_sales (first run)", "snap_customer", "daily_revenue"} <= set(found)
+        assert "known.told_hash is distinct from" in found["changed_members"]
         assert all(found.values())
         assert len(found) > 80
 

@@ -52,6 +52,7 @@ def test_postgres_has_indexes_and_statistics(postgres: Works):
         assert {(f"{schema}.{table}", unique) for schema in ("core", "audited") for unique in (True, False)} <= indexed
     for table in ("snapshots.snap_customer", "raw_shop.orders", "raw_payments.payments"):
         assert (table, False) in indexed
+    assert ("snapshots.snap_customer", True) in indexed
     unknown = postgres.query(
         "select oid::regclass::text from pg_class where relkind = 'r' and reltuples < 0 "
         "and relnamespace in ('core'::regnamespace, 'marts'::regnamespace, 'audited'::regnamespace, 'snapshots'::regnamespace)"
@@ -68,3 +69,6 @@ def test_bigquery_has_partitions_and_clusters(parity: Parity):
         dimension = client.get_table(f"{client.project}.core.dim_customer")
         assert dimension.clustering_fields == ["customer_id", "valid_from"]
         assert dimension.labels == {"project": "waterworks", "layer": "core"}
+        snapshot = client.get_table(f"{client.project}.snapshots.snap_customer")
+        assert snapshot.clustering_fields == ["customer_id", "valid_from"]
+        assert snapshot.labels == {"project": "waterworks", "layer": "snapshots"}

@@ -248,9 +248,9 @@ def build_held_up(works: Works, table: str) -> Iterator[subprocess.Popen]:
         yield process
 
 
-def second_build(works: Works) -> str:
+def second_build(works: Works, command: str = "build") -> str:
     """`dbt build` as a process of its own, which leaves before its first node; gives what it says."""
-    second = works.python("-m", "dbt.cli.main", "build")
+    second = works.python("-m", "dbt.cli.main", command)
     assert second.returncode == 2 and "1 of " not in second.stdout, second.stdout
     return second.stdout
 
@@ -442,6 +442,7 @@ def test_two_builds_at_once(works: Works):
     before = works.tables()
     with build_held_up(works, "core.dim_store") as first:
         assert "is still running" in second_build(works)
+        assert "is still running" in second_build(works, "snapshot")
     output, _ = first.communicate(timeout=300)
     assert first.returncode == 0, output
     assert works.tables() == before and {each.is_stale for each in status(works).values()} == {False}

@@ -68,7 +68,7 @@ def watch_dbt() -> None:
         kind, _, name = str(manager.get_thread_connection().name).rpartition("waterworks.")
         if kind:
             built.add(name)
-            return name if kind == "model." else None
+            return name if kind in ("model.", "snapshot.") else None
         return "publish" if built else None
 
     def add_query(self: SQLConnectionManager, *args: Any, **kwargs: Any) -> Any:

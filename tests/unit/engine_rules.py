@@ -65,16 +65,16 @@ def facts_and_histories_are_indexed(manifest: Manifest) -> Iterator[str]:
 
 
 def use_config(node: Node) -> str:
-    macro = "fact_config" if node["name"].startswith("fact_") else "history_config" if layer(node) == "snapshots" else "dimension_config"
+    macro = "fact_config" if node["name"].startswith("fact_") else "dimension_config"
     return f"Begin it with `{{{{ config(**{macro}(…)) }}}}`."
 
 
 @on("postgres")
 def published_tables_are_analyzed(manifest: Manifest) -> Iterator[str]:
-    for node in nodes(manifest, "model"):
+    for node in nodes(manifest, "model", "snapshot"):
         hooks = [hook["sql"] for hook in node["config"]["post-hook"]]
         if layer(node) in ("snapshots", *PUBLISHED) and not any("after_build" in hook for hook in hooks):
-            yield f"{node['name']}: runs no ANALYZE. Add `post_hook: {{{{ after_build() }}}}`, as dbt_project.yml does for marts/."
+            yield f"{node['name']}: runs no ANALYZE. Add `post_hook: {{{{ after_build() }}}}`, as dbt_project.yml does for marts/ and snapshots/."
 
 
 @on("postgres")
