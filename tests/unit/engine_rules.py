@@ -133,7 +133,7 @@ DIALECT = {
     r"->|#>|\bjson\w*\(|\bunnest\(": "`json_text`, `json_elements`",
     r"\b(lower|upper|initcap)\(": "`lower_text`",
     r"\b[lr]?trim\(": "`clean_text`",
-    r"\b(md5|sha\w*|hash)\(": "`md5_hex`, `surrogate_key`",
+    r"\b(md5|sha\w*|hash)\(": "dbt.hash(), `surrogate_key`",
     r"\bextract\((iso)?(week|dow|dayofweek|year_of_week)\b": "`iso_year`, `iso_week`, `iso_day_of_week`",
     r"\bextract\((isoyear|isodow|epoch)\b": "`iso_year`, `iso_day_of_week`, `epoch_microseconds`",
     r"\b(percentile_\w+|quantile\w*|median|mode)\(": "row_number()",

@@ -50,7 +50,7 @@ EXPECTED: dict[str, tuple[type, Callable[[str], Any]]] = {
 
 
 def _schema(warehouse: Warehouse) -> str:
-    """What dbt calls the layer `awkward` on this target: macros/generate_schema_name.sql."""
+    """What dbt calls the layer `awkward` on this target: macros/engines/generate_schema_name.sql."""
     own = warehouse.connection.get("schema") or warehouse.connection.get("dataset")
     return "awkward" if own == "unfiled" else f"{own}_awkward"
 

@@ -7,5 +7,5 @@
 #}
 {% macro surrogate_key(id, valid_from) -%}
     {%- set text = dbt.type_string() -%}
-    {{ md5_hex('cast(' ~ id ~ ' as ' ~ text ~ ") || '|' || cast(" ~ epoch_microseconds(valid_from) ~ ' as ' ~ text ~ ')') }}
+    {{ dbt.hash('cast(' ~ id ~ ' as ' ~ text ~ ") || '|' || cast(" ~ epoch_microseconds(valid_from) ~ ' as ' ~ text ~ ')') }}
 {%- endmacro %}
