@@ -106,13 +106,13 @@ def _difference(one: Works, other: Works, sql: str) -> list[tuple]:
     return sorted(rows ^ others, key=repr)
 
 
-VERSION_KEYS = "customer_key, product_key, store_key, _dlt_load_id"
+VERSION_KEYS = "customer_key, product_key, store_key, source_load_ids"
 
 
 def test_loading_daily_or_at_once_gives_the_same_facts(daily: Works, at_once: Works):
     """All but the keys of versions, as one load at the end can't see the versions in between."""
     assert _difference(daily, at_once, f"select * exclude ({VERSION_KEYS}) from core.fact_sales") == []
-    assert _difference(daily, at_once, "select * exclude (customer_key, store_key, _dlt_load_id) from core.fact_payment") == []
+    assert _difference(daily, at_once, "select * exclude (customer_key, store_key, source_load_ids) from core.fact_payment") == []
 
 
 # Members of which more than one thing was said during the days, or which were deleted: their versions in

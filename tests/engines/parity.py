@@ -206,7 +206,7 @@ def _compared(table: str, columns: dict[str, list[Column]]) -> list[str]:
 
 def _named(columns: list[str], rows: list[tuple], loads: dict[str, str]) -> list[tuple]:
     """The rows with the names of their loads."""
-    of_loads = {place for place, column in enumerate(columns) if column.endswith("load_id")}
+    of_loads = {place for place, column in enumerate(columns) if column.endswith(("load_id", "load_ids"))}
 
     def named(value: str | None) -> str | None:
         return value and "+".join(loads.get(load, load) for load in value.split("+"))
