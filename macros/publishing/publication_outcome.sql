@@ -1,5 +1,6 @@
 {#
-  What a run means for readers, as a dictionary of `outcome` and `reason`; none when it built nothing that is published.
+  What a run means for readers, as a dictionary of `outcome` and `reason`, and `data_status`, the query of that model as the run compiled it;
+  none when it built nothing that is published.
     published  it built all published models with all that is upstream of them, and every test on any of these passed or warned
     failed     it was to do all that, but something failed; the reason names it
     partial    it was to do less (`dbt run`, `--select`, `--empty`, `--sample`): nobody can say whether what it built fits the rest
@@ -19,17 +20,20 @@
     {%- for node in graph.nodes.values() -%}
         {%- if node.resource_type == 'test' and node.depends_on.nodes | select('in', concerned) | list -%}
             {%- do needed.append(node.unique_id) -%}
-        {%- elif node.unique_id in concerned and node.config.materialized != 'ephemeral' -%}
+        {%- elif node.unique_id in concerned and node.config.materialized != 'ephemeral' or node.config.materialized == 'published_view' -%}
             {%- do needed.append(node.unique_id) -%}
         {%- endif -%}
     {%- endfor -%}
 
-    {%- set passed, failed, built = {}, [], [] -%}
+    {%- set passed, failed, built, status_queries = {}, [], [], [] -%}
     {%- set published = models | map(attribute='unique_id') | list -%}
     {%- for result in results -%}
         {%- set id, status = result.node.unique_id, result.status | string -%}
         {%- if status in ('success', 'pass', 'warn') -%}
             {%- do passed.update({id: true}) -%}
+            {%- if result.node.config.materialized == 'published_view' -%}
+                {%- do status_queries.append(result.node.compiled_code) -%}
+            {%- endif -%}
             {%- if id in published -%}
                 {%- do built.append(id) -%}
             {%- endif -%}
@@ -48,7 +52,7 @@
     {%- elif missing -%}
         {{ return({'outcome': 'failed', 'reason': failure_reason(failed, missing)}) }}
     {%- else -%}
-        {{ return({'outcome': 'published', 'reason': none}) }}
+        {{ return({'outcome': 'published', 'reason': none, 'data_status': status_queries[0]}) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,6 +1,8 @@
 {#
   The sources that published models are made of, as far as dlt landed them: a list, by name, of dictionaries of
-    name, tables (a dictionary of relations by name)
+    name
+    tables            the relations of its tables, by name
+    tables_of         the names of the tables that a model is made of, by the model's name
     loads             its `_dlt_loads`
     reads             its `reads`; none when there is no such table yet
     late_after_hours  its freshness's `warn_after`; none when it has none
@@ -14,6 +16,7 @@
         {%- do sources.update({table.source_name: {
             'name': table.source_name,
             'tables': {},
+            'tables_of': {},
             'loads': api.Relation.create(database=table.database, schema=table.schema, identifier=table.identifier),
             'reads': reads if reads | string in there else none,
             'late_after_hours': none,
@@ -25,6 +28,7 @@
             {%- if table.source_name in sources -%}
                 {%- set source = sources[table.source_name] -%}
                 {%- do source.tables.update({table.name: api.Relation.create(database=table.database, schema=table.schema, identifier=table.identifier)}) -%}
+                {%- do source.tables_of.setdefault(model.name, []).append(table.name) -%}
                 {%- set late = (table.freshness or {}).get('warn_after') or {} -%}
                 {%- if late.get('count') -%}
                     {%- do source.update({'late_after_hours': late.count * {'minute': 1 / 60, 'hour': 1, 'day': 24}[late.period | string]}) -%}

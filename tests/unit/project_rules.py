@@ -20,6 +20,7 @@ MAY_READ: dict[str | None, tuple[str, ...]] = {
     "snapshots": ("staging", "intermediate"),
     "core": ("staging", "intermediate", "snapshots", "core"),
     "marts": ("core", "marts"),
+    "published": (),
 }
 PUBLISHED = ("core", "marts")
 # Tables that the landing keeps for itself: tests and people read them, models need not.
@@ -59,6 +60,8 @@ def layer(node: Node) -> str | None:
             return "snapshots"
         case [_, "models", "marts", "core", *_]:
             return "core"
+        case [_, "models", "publishing", *_]:
+            return "published"
         case [_, "models", ("staging" | "intermediate" | "marts") as folder, *_]:
             return folder
     return None
