@@ -10,7 +10,7 @@
         '{{ snapshot.name }}' as snapshot_name,
         cast(changed.{{ id }} as {{ dbt.type_string() }}) as member_id
     from (
-        {{ changed_members(view.told, view.rules, api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.alias), id) }}
+        {{ changed_members(view.row_versions, view.rules, api.Relation.create(database=snapshot.database, schema=snapshot.schema, identifier=snapshot.alias), id) }}
     ) as changed
     {{ 'union all' if not loop.last }}
 {% endfor %}

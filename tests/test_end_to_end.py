@@ -395,7 +395,7 @@ def test_dim_date_is_the_calendar(works: Works):
 
 
 def test_every_column_is_described(daily: Works):
-    """Whatever stands in the warehouse, raw included, is in the documentation, and nothing else is; but for copies (publishing) and their views."""
+    """Whatever stands in the warehouse, raw included, is in the documentation, and nothing else is; but for published copies and views."""
     manifest = json.loads((daily.folder / "target" / "manifest.json").read_text())
     described = {
         (node["schema"], node.get("identifier") or node["alias"], column)

@@ -36,6 +36,8 @@ STAGES = (
 LANDING = {"extract", "normalise", "load", "complete", "after the load", "between"}
 SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
 CLOCKS = {"publications", "publication_sources", "build"}  # tables that say when something ran
+# Columns that differ between two warehouses with the same rows.
+UNLIKE = ("load_id", "load_ids", "history_fingerprint", "seen_at", "closed_at")
 # Processes are forked from one that has imported all that they need. It takes over what prepare_dlt puts into the environment.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["victim", "dbt.adapters.duckdb", "dbt.adapters.postgres"])
@@ -71,7 +73,7 @@ class Pipeline(Works):
             if schema not in SCHEMAS or name.startswith("_dlt") or name in {"reads", *CLOCKS}:
                 continue
             names = ", ".join(
-                column.name for column in columns if not column.name.endswith(("load_id", "told_hash", "seen_at", "closed_at"))
+                column.name for column in columns if not column.name.endswith(UNLIKE)
             )
             rows = f"{schema}.{name}"
             if schema.startswith("raw_"):

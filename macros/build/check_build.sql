@@ -1,6 +1,6 @@
 {#
-  A hook before every model, snapshot and seed: fails when another build has taken the place of this one (`begin_build`). Whoever wants to
-  take it waits until the transaction of the hook is over, so no statement of the old build comes after the first of the new.
+  A hook before every model, snapshot and seed: fails when another build has taken the place of this one (`begin_build`). A build that wants to
+  take the place waits until the transaction of the hook is over, so no statement of the old build comes after the first of the new.
 #}
 {% macro check_build() -%}
     {{ adapter.dispatch('check_build')() }}

@@ -1,4 +1,4 @@
-{# The last hook of every run: the next build need not ask whether this one was killed (`begin_build`). #}
+{# The last hook of every run: records that this build ended, so that the next one need not look for its sessions (`begin_build`). #}
 {% macro end_build() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry') -%}
         {{ adapter.dispatch('end_build')() }}

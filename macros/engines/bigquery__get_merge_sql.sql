@@ -7,7 +7,7 @@
 {% macro bigquery__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
     {%- set columns = dest_columns | map(attribute='name') | list -%}
     {%- if config.get('meta', {}).get('day') -%}
-        {{ merge_days(target, source, unique_key, columns) }}
+        {{ merge_partitions(target, source, unique_key, columns) }}
     {%- else -%}
         {{ default__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) }}
     {%- endif -%}

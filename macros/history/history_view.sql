@@ -1,4 +1,9 @@
-{# Of the view that a snapshot keeps: its relation, the relation that it reads (`told`), and its `rules`. #}
+{#
+  What is known of the view whose rows a snapshot keeps: a dictionary of `relation`, its own; `row_versions`, the relation that it reads; and
+  `rules`, of `history_rules`. Fails when the view is not one call of `history` on one model.
+
+  snapshot: its node.
+#}
 {% macro history_view(snapshot) -%}
     {%- set view = graph.nodes.get(snapshot.depends_on.nodes | first, {}) -%}
     {%- set rules = view.get('config', {}).get('meta', {}).get('history_rules') -%}
@@ -8,10 +13,10 @@
             'The relation of ' ~ snapshot.name ~ ' must be a view that is one call of `history` on one model, as `strategy: history` says.'
         ) }}
     {%- endif -%}
-    {%- set told = graph.nodes[read[0]] -%}
+    {%- set row_versions = graph.nodes[read[0]] -%}
     {{ return({
         'relation': api.Relation.create(database=view.database, schema=view.schema, identifier=view.alias),
-        'told': api.Relation.create(database=told.database, schema=told.schema, identifier=told.alias),
+        'row_versions': api.Relation.create(database=row_versions.database, schema=row_versions.schema, identifier=row_versions.alias),
         'rules': rules,
     }) }}
 {%- endmacro %}

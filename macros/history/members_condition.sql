@@ -1,7 +1,7 @@
 {#
   The condition on the view that leaves the changed members; none when no member changed. A list of their ids is what engines apply to the
   rows that the view reads, below its window functions: so a run that changes few members computes few. Many members, and ids that are text
-  (which may say who somebody is, and would stand in dbt's log) are found by a subquery, and then the engine computes all.
+  (which may be personal data, and would be in dbt's log) are found by a subquery, and then the engine computes all.
 
   id: the member's id.   changed: the query of `changed_members`.
 #}

@@ -27,17 +27,17 @@
     {%- if rebuild -%}
         {%- do rebuild_history(existing, target, sql, dimension_config(id[:-3])) -%}
     {%- else -%}
-        {%- set changed = changed_members(view.told, view.rules, target, id) -%}
+        {%- set changed = changed_members(view.row_versions, view.rules, target, id) -%}
         {%- set condition = members_condition(id, changed) -%}
         {%- if condition -%}
             {%- set new = make_temp_relation(target) -%}
             {%- do run_query(create_table_as(true, new, 'select * from (' ~ sql ~ ') as versions where ' ~ condition)) -%}
             {%- call statement('main') -%}
-                {{ replace_members(target, new, id, adapter.get_columns_in_relation(existing)) }}
+                {{ merge_history(target, new, id, adapter.get_columns_in_relation(existing)) }}
             {%- endcall -%}
             {%- do adapter.drop_relation(new) -%}
         {%- else -%}
-            {%- call statement('main') -%} {{ no_rows() }} {%- endcall -%}
+            {%- call statement('main') -%} {{ empty_result() }} {%- endcall -%}
         {%- endif -%}
     {%- endif -%}
 

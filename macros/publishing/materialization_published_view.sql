@@ -12,7 +12,7 @@
             create view {{ this }} as
             {{ sql }}
         {%- else -%}
-            {{ no_rows() }}
+            {{ empty_result() }}
         {%- endif -%}
     {%- endcall -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}

@@ -1,5 +1,5 @@
 {#
-  What stands in the schemas that publishing reads and writes: a dictionary by relation, as text, of
+  What is in the schemas that publishing reads and writes: a dictionary by relation, as text, of
     columns  their names and types (PostgreSQL: and whether they may be null) in their order, as text
     schema, name
     comment, readers  PostgreSQL: its comment; the roles beside the owner that have a right on it, separated by commas

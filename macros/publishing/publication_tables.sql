@@ -17,14 +17,14 @@
         create schema if not exists {{ published_relation('data_status').schema }};
         create table {{ publications }} (
             run_id {{ dbt.type_string() }} not null,
-            finished_at {{ type_instant() }} not null,
+            finished_at {{ type_timestamptz() }} not null,
             outcome {{ dbt.type_string() }} not null,
             reason {{ dbt.type_string() }}
         );
         create table {{ sources }} (
             run_id {{ dbt.type_string() }} not null,
             source_name {{ dbt.type_string() }} not null,
-            loaded_until {{ type_instant() }}
+            loaded_until {{ type_timestamptz() }}
         );
     {%- endif -%}
     {%- if models | string not in publication.there %}
@@ -86,7 +86,7 @@
             insert into {{ audited_relation('publication_sources') }}
             select '{{ invocation_id }}', '{{ source.name }}', max(inserted_at)
             from {{ source.loads }}
-            where status = 0 and inserted_at <= {{ run_began_at() }};
+            where status = 0 and inserted_at <= {{ run_start() }};
         {%- endfor -%}
     {%- endif %}
     insert into {{ audited_relation('publications') }}

@@ -1,6 +1,6 @@
 {#
   The hook at the end of every run. When all of it passed its tests, `published` moves to what was built, all at once; otherwise readers keep what
-  they have, and `published.data_status` says why. docs/publishing.md tells the reader's side, decision 6 the reasons.
+  they have, and `published.data_status` says why. docs/publishing.md has the reader's side, decision 6 the reasons.
 
   A model of access `public` is built in the schema of its layer, copied to a table in `audited`, and read through a view in `published`.
 

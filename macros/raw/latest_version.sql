@@ -1,8 +1,8 @@
 {#
   One row per key of a log of versions: the one that holds now, its columns as they are.
-  A key that is gone from the source lands as its last row with `_deleted_at`, so that is its latest version.
+  A row that was deleted in the source lands as it last was with `_deleted_at`, so that is its latest version.
 
-  The version with the latest `_changed_at` wins, whatever the order of arrival; of two that tell of the same instant the one that
+  The version with the latest `_changed_at` wins, whatever the order of arrival; of two of the same point in time the one that
   was loaded later. It is not `updated_at`: a long transaction commits after a short one with an older timestamp, and then the source
   itself holds the older; the landing dates it later than the one it replaced.
 

@@ -1,7 +1,7 @@
 {#
-  The instant at which a date begins in the business's time zone.
+  The point in time at which a date begins in the business's time zone.
 
-  on_date: expression of type date. Gives an instant.
+  on_date: expression of type date. Gives a timestamp with time zone.
 #}
 {% macro business_midnight(on_date) -%}
     {{ adapter.dispatch('business_midnight')(on_date) }}

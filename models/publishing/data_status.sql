@@ -1,4 +1,4 @@
--- It asks the raw tables when it is read, so it tells the truth too when no run came to its end since. A model that is stale for several
+-- It asks the raw tables when it is read, so it is right even when no run came to its end since. A model that is stale for several
 -- reasons shows the one of the smallest `weight`.
 {%- set text = dbt.type_string() -%}
 {%- set models = published_models() if execute else [] -%}
@@ -41,7 +41,7 @@ loads as (
     select
         cast(null as {{ text }}) as source_name,
         cast(null as {{ text }}) as load_id,
-        cast(null as {{ type_instant() }}) as inserted_at,
+        cast(null as {{ type_timestamptz() }}) as inserted_at,
         cast(null as boolean) as is_current
     {%- for source in sources %}
     union all
@@ -62,7 +62,7 @@ reads as (
         cast(null as {{ text }}) as source_name,
         cast(null as {{ text }}) as table_name,
         cast(null as bigint) as read_id,
-        cast(null as {{ type_instant() }}) as read_at,
+        cast(null as {{ type_timestamptz() }}) as read_at,
         cast(null as {{ text }}) as outcome,
         cast(null as boolean) as is_refill,
         cast(null as {{ text }}) as reason
@@ -120,7 +120,7 @@ arrived as (
         cast(null as {{ text }}) as source_name,
         cast(null as {{ text }}) as table_name,
         cast(null as {{ text }}) as reason,
-        cast(null as {{ type_instant() }}) as since
+        cast(null as {{ type_timestamptz() }}) as since
     {%- for source in sources %}
     {%- for name, table in source.tables.items() %}
     union all
@@ -174,7 +174,7 @@ late as (
 
     select
         cast(null as {{ text }}) as source_name,
-        cast(null as {{ type_instant() }}) as since
+        cast(null as {{ type_timestamptz() }}) as since
     {%- for source in sources if source.late_after_hours %}
     union all
     select
@@ -214,7 +214,7 @@ problems as (
         on upstream.source_name = arrived.source_name and upstream.table_name = arrived.table_name
     where arrived.since is not null
     union all
-    select models.model, 5 as weight, cast(null as {{ type_instant() }}) as since, 'nothing was published yet' as reason
+    select models.model, 5 as weight, cast(null as {{ type_timestamptz() }}) as since, 'nothing was published yet' as reason
     from models
     where not exists (select 1 from published)
 

@@ -74,7 +74,7 @@ def published_tables_are_analyzed(manifest: Manifest) -> Iterator[str]:
     for node in nodes(manifest, "model", "snapshot"):
         hooks = [hook["sql"] for hook in node["config"]["post-hook"]]
         if layer(node) in ("snapshots", *PUBLISHED) and not any("after_build" in hook for hook in hooks):
-            yield f"{node['name']}: runs no ANALYZE. Add `post_hook: {{{{ after_build() }}}}`, as dbt_project.yml does for marts/ and snapshots/."
+            yield f"{node['name']}: runs no ANALYZE. Add `post_hook: {{{{ after_build() }}}}`, as dbt_project.yml does for marts/."
 
 
 @on("postgres")
@@ -121,12 +121,13 @@ def as_type(names: str) -> str:
     return rf"\bas\s+({names})\b(?=\s*[()\[<])|\b({names})\s*(?=\(|'')"
 
 
+TIMESTAMPS = "`type_timestamptz`, `as_timestamp`, `business_date`, `business_midnight`"
 # What only some engines understand, or each in its own way, and what to use instead; macros in backticks.
 DIALECT = {
     r"::": "cast(… as …)",
-    r"\btimestamptz\b|\bat time zone\b|\bwith(out)? time zone\b": "`type_instant`, `as_instant`, `business_date`, `business_midnight`",
-    as_type("timestamp|datetime"): "`type_instant`, `as_instant`, `business_date`, `business_midnight`",
-    r"\b(try_cast|safe_cast)\b": "`safe_integer`, `safe_decimal`, `safe_date`, `safe_instant`",
+    r"\btimestamptz\b|\bat time zone\b|\bwith(out)? time zone\b": TIMESTAMPS,
+    as_type("timestamp|datetime"): TIMESTAMPS,
+    r"\b(try_cast|safe_cast)\b": "`safe_integer`, `safe_decimal`, `safe_date`, `safe_timestamp`",
     as_type(r"decimal|numeric|bignumeric|number|double precision|double|float\w*|real"): "`as_decimal`",
     as_type("varchar|text|string"): "dbt.type_string()",
     r"(?<![/*])/(?![/*])|\bdiv\(": "`divide`",

@@ -130,4 +130,4 @@ arranged as (
 )
 
 select * from arranged
-{{ written_in_order(['occurred_on', 'transaction_id']) }}
+{{ sort_on_write(['occurred_on', 'transaction_id']) }}

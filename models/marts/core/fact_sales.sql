@@ -6,7 +6,7 @@
         key='order_item_id',
         day='ordered_on',
         dimensions=['customer_key', 'product_key', 'store_key'],
-        gone=deleted
+        delete_when=deleted
     ))
 }}
 
@@ -131,4 +131,4 @@ arranged as (
 )
 
 select * from arranged
-{{ written_in_order(['ordered_on', 'order_item_id']) }}
+{{ sort_on_write(['ordered_on', 'order_item_id']) }}

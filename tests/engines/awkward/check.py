@@ -45,7 +45,7 @@ EXPECTED: dict[str, tuple[type, Callable[[str], Any]]] = {
     **dict.fromkeys(("elements", "place", "place_from_the_end", "texts_before"), (int, int)),
     **dict.fromkeys(("as_money", "as_precise", "as_widest", "to_cents", "of_integers", "to_whole", "amount"), (Decimal, Decimal)),
     **dict.fromkeys(("as_date", "business_date"), (date, date.fromisoformat)),
-    **dict.fromkeys(("as_instant", "begins_at"), (datetime, datetime.fromisoformat)),
+    **dict.fromkeys(("as_timestamp", "begins_at"), (datetime, datetime.fromisoformat)),
 }
 
 

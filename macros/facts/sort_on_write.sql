@@ -4,13 +4,13 @@
 
   columns: by which to sort, the day first.
 #}
-{% macro written_in_order(columns) -%}
-    {{ adapter.dispatch('written_in_order')(columns) }}
+{% macro sort_on_write(columns) -%}
+    {{ adapter.dispatch('sort_on_write')(columns) }}
 {%- endmacro %}
 
-{% macro default__written_in_order(columns) -%}
+{% macro default__sort_on_write(columns) -%}
 {%- endmacro %}
 
-{% macro duckdb__written_in_order(columns) -%}
+{% macro duckdb__sort_on_write(columns) -%}
     order by {{ columns | join(', ') }}
 {%- endmacro %}

@@ -3,11 +3,11 @@
 
   target, new: relations with the same columns.   id: the member's id.   columns: of `target`, as dbt gives them.
 #}
-{% macro replace_members(target, new, id, columns) -%}
-    {{ adapter.dispatch('replace_members')(target, new, id, columns) }}
+{% macro merge_history(target, new, id, columns) -%}
+    {{ adapter.dispatch('merge_history')(target, new, id, columns) }}
 {%- endmacro %}
 
-{% macro default__replace_members(target, new, id, columns) -%}
+{% macro default__merge_history(target, new, id, columns) -%}
     {{ get_delete_insert_merge_sql(target, new, id, columns, none) }}
 {%- endmacro %}
 
@@ -15,7 +15,7 @@
   BigQuery has no transaction around two jobs. So one merge does it all: a version that is no more, as something came late, is deleted by the same
   statement, and no reader sees a member without versions or with two at a time.
 #}
-{% macro bigquery__replace_members(target, new, id, columns) -%}
+{% macro bigquery__merge_history(target, new, id, columns) -%}
     {%- set key, names = id[:-3] ~ '_key', columns | map(attribute='name') | list -%}
     declare members default (select array_agg(distinct {{ id }}) from {{ new }} as arriving);
 
