@@ -38,7 +38,7 @@ transactions as (
 
 ),
 
-said as (
+expected as (
 
     select
         *,
@@ -49,20 +49,19 @@ said as (
 
 ),
 
-kept as (
+found as (
 
     select * from {{ ref('fact_payment') }}
-    where {{ on_any_day('occurred_on') }}
 
 )
 
-select coalesce(said.transaction_id, kept.transaction_id) as transaction_id
-from said
-full outer join kept
-    on said.transaction_id = kept.transaction_id
+select coalesce(expected.transaction_id, found.transaction_id) as transaction_id
+from expected
+full outer join found
+    on expected.transaction_id = found.transaction_id
 where
-    said.transaction_id is null
-    or kept.transaction_id is null
+    expected.transaction_id is null
+    or found.transaction_id is null
     {% for column in columns -%}
-        or said.{{ column }} is distinct from kept.{{ column }}
+        or expected.{{ column }} is distinct from found.{{ column }}
     {% endfor %}

@@ -6,7 +6,7 @@
 ] %}
 with
 
-said as (
+expected as (
 
     select
         order_items.order_item_id,
@@ -35,20 +35,19 @@ said as (
 
 ),
 
-kept as (
+found as (
 
     select * from {{ ref('fact_sales') }}
-    where {{ on_any_day('ordered_on') }}
 
 )
 
-select coalesce(said.order_item_id, kept.order_item_id) as order_item_id
-from said
-full outer join kept
-    on said.order_item_id = kept.order_item_id
+select coalesce(expected.order_item_id, found.order_item_id) as order_item_id
+from expected
+full outer join found
+    on expected.order_item_id = found.order_item_id
 where
-    said.order_item_id is null
-    or kept.order_item_id is null
+    expected.order_item_id is null
+    or found.order_item_id is null
     {% for column in columns -%}
-        or said.{{ column }} is distinct from kept.{{ column }}
+        or expected.{{ column }} is distinct from found.{{ column }}
     {% endfor %}

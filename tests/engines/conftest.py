@@ -20,14 +20,14 @@ def found(parity: Parity) -> dict[str, Comparison]:
 
 @pytest.fixture(scope="module")
 def compiled(parity: Parity) -> dict[str, dict[str, str]]:
-    """By engine, the SQL of every model, snapshot and test by its name; `… (first run)` is the other form of an incremental model."""
+    """By engine, the SQL of every model, snapshot, analysis and test by its name; `… (first run)` is the other form of an incremental model."""
     forms: dict[str, dict[str, str]] = {target: {} for target in parity.engines}
     for suffix, options in (("", []), (" (first run)", ["--full-refresh"])):
         parity.dbt("compile", *options)
         for target, found in forms.items():
             for node in parity.manifest(target)["nodes"].values():
                 sql = node.get("compiled_code") and RUN_STARTED_AT.sub("2026-01-01T00:00:00+00:00", node["compiled_code"])
-                if node["resource_type"] in ("model", "snapshot", "test") and sql not in found.values():
+                if node["resource_type"] in ("model", "snapshot", "test", "analysis") and sql not in found.values():
                     found[node["name"] + suffix] = sql
     return forms
 

@@ -43,7 +43,11 @@ MEANINGS = {
 # Columns that differ between any two warehouses, by table.
 OWN = {
     "_dlt_loads": {"inserted_at", "schema_version_hash"}, "reads": {"read_at", "read_from", "read_until"},
-    "snap_customer": {"told_hash"}, "snap_product": {"told_hash"}, "snap_store": {"told_hash"},
+    **{
+        name: {"history_fingerprint"}
+        for entity in ("customer", "product", "store")
+        for name in (f"snap_{entity}", f"int_{entity}__versions")
+    },
 }  # fmt: skip
 
 
@@ -206,7 +210,7 @@ def _compared(table: str, columns: dict[str, list[Column]]) -> list[str]:
 
 def _named(columns: list[str], rows: list[tuple], loads: dict[str, str]) -> list[tuple]:
     """The rows with the names of their loads."""
-    of_loads = {place for place, column in enumerate(columns) if column.endswith("load_id")}
+    of_loads = {place for place, column in enumerate(columns) if column.endswith(("load_id", "load_ids"))}
 
     def named(value: str | None) -> str | None:
         return value and "+".join(loads.get(load, load) for load in value.split("+"))

@@ -21,6 +21,7 @@ def test_everything_was_compiled(compiled: dict[str, dict[str, str]]):
     """Otherwise the checks below would check nothing."""
     for found in compiled.values():
         assert {"stg_shop__order", "fact_sales", "fact_sales (first run)", "snap_customer", "daily_revenue"} <= set(found)
+        assert "known.history_fingerprint is distinct from" in found["changed_members"]
         assert all(found.values())
         assert len(found) > 80
 

@@ -34,7 +34,7 @@ CASTS = {
     "integer": "{{{{ safe_integer({0}) }}}}",
     "decimal": "{{{{ safe_decimal({0}, 18, 2) }}}}",
     "date": "{{{{ safe_date({0}) }}}}",
-    "instant": "{{{{ safe_instant({0}) }}}}",
+    "instant": "{{{{ safe_timestamp({0}) }}}}",
 }
 LONG = json.dumps("Moa " * 250_000)
 # What JSON columns cannot hold.

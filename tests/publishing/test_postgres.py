@@ -50,6 +50,7 @@ def test_tables_have_indexes_and_statistics(published: Deployment):
         assert {(f"{schema}.{table}", unique) for schema in ("core", "audited") for unique in (True, False)} <= indexed
     for table in ("snapshots.snap_customer", "raw_shop.orders", "raw_payments.payments"):
         assert (table, False) in indexed
+    assert ("snapshots.snap_customer", True) in indexed
     without_statistics = published.query(
         "select oid::regclass::text from pg_class where relkind = 'r' and reltuples < 0 "
         "and relnamespace in ('core'::regnamespace, 'marts'::regnamespace, 'audited'::regnamespace, 'snapshots'::regnamespace)"
@@ -62,6 +63,7 @@ def test_a_second_build_and_a_load_do_not_disturb_a_build(published: Deployment)
     before = published.tables()
     with build_held_up(published, "core.dim_store") as build:
         assert "is still running" in second_build(published)
+        assert "is still running" in second_build(published, "snapshot")
         published.systems.live(1)
         assert published.ingest()["shop.order_items"]
         record_read(published, "stores", "stopped", "opened_on is gone")

@@ -5,8 +5,8 @@ import random
 import duckdb
 import psycopg
 import pytest
-from support.dbt import not_passed
-from support.deployment import Deployment
+from support.dbt import not_passed, run_dbt
+from support.deployment import MARTS, STAR, Deployment
 from support.publishing import (
     Watch,
     assert_nothing_is_stale,
@@ -113,6 +113,7 @@ def test_what_is_no_longer_published_or_granted_is_removed(published: Deployment
     """A model that is gone, on PostgreSQL also a reader that is no longer named, and a column that may be null in the copy only."""
     published.execute("create table audited.forgotten as select 1 as one")
     published.execute("create view published.forgotten as select * from audited.forgotten")
+    published.execute("insert into audited.publication_models values ('forgotten')")  # as a model that was published and is gone
     readers = published.environment.pop("WAREHOUSE_READERS", None)
     if readers:
         published.dbt("run", "--select", "dim_store")
@@ -131,6 +132,39 @@ def test_what_is_no_longer_published_or_granted_is_removed(published: Deployment
         with published.engine.connect("analyst") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("select * from published.data_status")
         published.environment["WAREHOUSE_READERS"] = readers
+
+
+def test_what_publishing_did_not_make_is_never_dropped(published: Deployment):
+    """Foreign tables and views stay. Where one has the name of a model, nothing is published, and the error names it."""
+    published.execute("create table audited.budget as select 1 as one")
+    published.execute("create view published.budget as select * from audited.budget")
+    published.build()
+    assert published.query("select one from published.budget") == [(1,)]
+
+    # A model is new, and its name is taken.
+    published.execute("delete from audited.publication_models where model = 'top_products'")
+    published.execute("drop view published.top_products")
+    published.execute("drop table audited.top_products")
+    before = state(published)
+    published.execute("create table audited.top_products as select 1 as one")
+    published.execute("create view published.top_products as select 2 as two")
+    failed = published.call(run_dbt, "build")
+    message = str(failed.exception).replace('"', "")
+    assert not failed.success and "publishing did not make" in message and "Rename or drop it" in message
+    assert "audited.top_products, " in message and "published.top_products and" in message
+    assert published.query("select one, two from audited.top_products cross join published.top_products") == [(1, 2)]
+    assert state(published) == before
+    published.execute("drop table audited.top_products")
+    published.execute("drop view published.top_products")
+
+    # A warehouse from before the record: what `data_status` names was made by publishing, and nothing else.
+    published.execute("drop table audited.publication_models")
+    published.build()
+    assert {name for (name,) in published.query("select model from audited.publication_models")} == {*STAR, *MARTS}
+    assert_published_is_built(published)
+    assert published.query("select one from published.budget") == [(1,)]
+    published.execute("drop view published.budget")
+    published.execute("drop table audited.budget")
 
 
 def test_a_run_that_does_not_build_and_test_everything_publishes_nothing(published: Deployment):

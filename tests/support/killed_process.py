@@ -66,7 +66,7 @@ class Places:
             kind, _, name = str(manager.get_thread_connection().name).rpartition("waterworks.")
             if kind:
                 built.add(name)
-                return name if kind == "model." else None
+                return name if kind in ("model.", "snapshot.") else None
             return "publish" if built else None
 
         original = SQLConnectionManager.add_query

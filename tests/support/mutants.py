@@ -34,12 +34,12 @@ MUTANTS = (
     ),
     # 2. Again is the same
     Mutant(
-        "loads that died are read", 2, "macros/in_complete_load.sql",
+        "loads that died are read", 2, "macros/raw/in_complete_load.sql",
         "_dlt_load_id in ({{ complete_loads(source(source_name, '_dlt_loads')) }})", "_dlt_load_id is not null",
         f"{HISTORY}::test_history_follows_the_rule_after_every_run",
     ),
     Mutant(
-        "versions are not deduplicated", 2, "macros/told_once.sql",
+        "versions are not deduplicated", 2, "macros/raw/deduplicate_versions.sql",
         "where copy_number = 1", "where copy_number >= 1", f"{HISTORY}::test_no_version_is_there_twice",
     ),
     Mutant(
@@ -86,30 +86,30 @@ MUTANTS = (
     ),
     # 5. History is true
     Mutant(
-        "the first version does not reach back", 5, "macros/history.sql",
-        "lag(began_at) over (partition by {{ id }} order by began_at) is null then {{ beginning_of_time() }}",
-        "lag(began_at) over (partition by {{ id }} order by began_at) is null then began_at",
+        "the first version does not reach back", 5, "macros/history/history.sql",
+        "lag(effective_at) over (partition by {{ id }} order by effective_at) is null then {{ beginning_of_time() }}",
+        "lag(effective_at) over (partition by {{ id }} order by effective_at) is null then effective_at",
         f"{HISTORY}::test_history_follows_the_rule_after_every_run",
     ),
     Mutant(
-        "late versions do not change history", 5, "macros/changed_members.sql",
-        "where known.told_hash is distinct from told_of.told_hash", "where known.told_hash is null",
+        "late versions do not change history", 5, "macros/history/changed_members.sql",
+        "where known.history_fingerprint is distinct from latest.history_fingerprint", "where known.history_fingerprint is null",
         f"{HISTORY}::test_history_follows_the_rule_after_every_run",
     ),
     # 6. Facts know their time
     Mutant(
-        "<= for < in valid_at", 6, "macros/valid_at.sql",
-        "{{ fact }}.{{ instant }} < {{ dimension }}.valid_to", "{{ fact }}.{{ instant }} <= {{ dimension }}.valid_to",
+        "<= for < in valid_at", 6, "macros/facts/valid_at.sql",
+        "{{ fact }}.{{ occurred_at }} < {{ dimension }}.valid_to", "{{ fact }}.{{ occurred_at }} <= {{ dimension }}.valid_to",
         f"{FACTS}::test_facts_are_the_same_on_time_late_or_shuffled {FACTS}::test_facts_find_the_version_that_was_valid",
     ),
     Mutant(
-        "facts keep the unknown member", 6, "models/marts/core/fact_sales.sql",
-        "known.customer_key <> coalesce(customers.customer_key, '-1')", "known.customer_key < ''",
+        "facts keep the unknown member", 6, "macros/facts/fact_rows.sql",
+        "{%- do compared.append(entity ~ '_key') -%}", "",
         f"{FACTS}::test_facts_are_the_same_on_time_late_or_shuffled",
     ),
     # 7. One set of models, every engine
     Mutant(
-        "PostgreSQL's quotient is cut off", 7, "macros/divide.sql",
+        "PostgreSQL's quotient is cut off", 7, "macros/types/divide.sql",
         "div(2 * {{ n }} * {{ 10 ** scale }} + sign({{ n }}) * abs({{ d }}), 2 * nullif({{ d }}, 0))",
         "div({{ n }} * {{ 10 ** scale }}, nullif({{ d }}, 0))",
         "tests/models/test_edge_cases.py",
@@ -122,13 +122,13 @@ MUTANTS = (
     ),
     # 9. Only audited data is published
     Mutant(
-        "tests do not count for publishing", 9, "macros/publication_outcome.sql",
+        "tests do not count for publishing", 9, "macros/publishing/publication_outcome.sql",
         "{%- if node.resource_type == 'test' and node.depends_on", "{%- if node.resource_type == 'nothing' and node.depends_on",
         f"{PUBLISHING}::test_readers_see_only_states_that_passed",
     ),
     Mutant(
-        "publishing is no transaction", 9, "macros/publish.sql",
-        "{% macro default__publish(models, run, there) -%}\n    begin;", "{% macro default__publish(models, run, there) -%}\n",
+        "publishing is no transaction", 9, "macros/publishing/publish.sql",
+        "{% macro default__publish(publication) -%}\n    begin;", "{% macro default__publish(publication) -%}\n",
         f"{PUBLISHING}::test_readers_see_only_states_that_passed",
     ),
     # 10. Personal data and secrets stay where they belong

@@ -11,7 +11,7 @@ LANDING = ("extract", "normalise", "load", "complete", "after the load")  # plac
 SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
 # What differs between any two runs: tables that hold when something ran, and columns that hold a load or a time of it.
 TABLES_OF_RUNS = {"reads", "publications", "publication_sources", "build"}
-COLUMNS_OF_RUNS = ("load_id", "told_hash", "seen_at", "closed_at")
+COLUMNS_OF_RUNS = ("load_id", "load_ids", "history_fingerprint", "seen_at", "closed_at")
 
 
 class Pipeline(Deployment):

@@ -132,9 +132,9 @@ def killed_publication(deployment: Deployment, share: float) -> None:
     assert process.wait() == -signal.SIGKILL, process.output
 
 
-def second_build(deployment: Deployment) -> str:
-    """`dbt build` in another process, which must give up before its first node; gives its output."""
-    second = ForkedProcess(deployment, "support.dbt:dbt_command", "build", "--no-quiet")
+def second_build(deployment: Deployment, command: str = "build") -> str:
+    """`dbt build`, or another command, in another process, which must give up before its first node; gives its output."""
+    second = ForkedProcess(deployment, "support.dbt:dbt_command", command, "--no-quiet")
     assert second.wait() == 2 and not re.search(r"1 of \d+ ", second.output), second.output
     return second.output
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from unit.project_rules import PUBLISHED, Manifest, Node, facts, generic_test, histories, layer, nodes, on, sources
+from unit.project_rules import PUBLISHED, Manifest, Node, facts, histories, layer, nodes, on, sources
 
 # The engines for which the project's macros are written.
 ENGINES = ("duckdb", "postgres", "bigquery")
@@ -42,7 +42,7 @@ def facts_are_partitioned(manifest: Manifest) -> Iterator[str]:
     for node in facts(manifest):
         config = node["config"]
         day, key, clusters = (config.get("partition_by") or {}).get("field"), config.get("unique_key"), config.get("cluster_by")
-        is_by_day = day and day == config["meta"].get("day") and config.get("require_partition_filter")
+        is_by_day = day and day == config["meta"].get("day")
         is_by_key = key and (clusters == key or (clusters or [])[:1] == [key]) and config.get("incremental_strategy") == "merge"
         if not (is_by_day and is_by_key):
             yield f"{node['name']}: not partitioned by day and merged by key. Begin it with `{{{{ config(**fact_config(…)) }}}}`."
@@ -65,13 +65,13 @@ def facts_and_histories_are_indexed(manifest: Manifest) -> Iterator[str]:
 
 
 def use_config(node: Node) -> str:
-    macro = "fact_config" if node["name"].startswith("fact_") else "history_config" if layer(node) == "snapshots" else "dimension_config"
+    macro = "fact_config" if node["name"].startswith("fact_") else "dimension_config"
     return f"Begin it with `{{{{ config(**{macro}(…)) }}}}`."
 
 
 @on("postgres")
 def published_tables_are_analyzed(manifest: Manifest) -> Iterator[str]:
-    for node in nodes(manifest, "model"):
+    for node in nodes(manifest, "model", "snapshot"):
         hooks = [hook["sql"] for hook in node["config"]["post-hook"]]
         if layer(node) in ("snapshots", *PUBLISHED) and not any("after_build" in hook for hook in hooks):
             yield f"{node['name']}: runs no ANALYZE. Add `post_hook: {{{{ after_build() }}}}`, as dbt_project.yml does for marts/."
@@ -89,34 +89,6 @@ def tables_survive_a_crash(manifest: Manifest) -> Iterator[str]:
     for node in nodes(manifest, "model", "snapshot", "seed"):
         if node["config"].get("unlogged"):
             yield f"{node['name']}: a crash empties an unlogged table. Take `unlogged` out."
-
-
-@on("bigquery")
-def facts_are_read_by_day(manifest: Manifest) -> Iterator[str]:
-    """BigQuery refuses a query without a filter on the partition (`require_partition_filter`); other engines accept it."""
-    large = {node["unique_id"]: node for node in facts(manifest) if node["config"].get("partition_by")}
-    for node in nodes(manifest, "model", "snapshot", "test"):
-        for parent in sorted({*node["depends_on"]["nodes"], node["unique_id"]} & set(large)):
-            name, day = large[parent]["name"], large[parent]["config"]["partition_by"]["field"]
-            if generic_test(node):
-                # `get_where_subquery` filters the table under test. A second table gets its filter from `whole_table`.
-                macros = [manifest["macros"].get(macro, {"depends_on": {"macros": []}}) for macro in node["depends_on"]["macros"]]
-                helpers = [helper for macro in macros for helper in macro["depends_on"]["macros"]]
-                own = parent == node["attached_node"] or generic_test(node) == "relationships"
-                if not own and not any(helper.endswith(".whole_table") for helper in helpers):
-                    yield f"{node['name']}: reads {name} without a filter on {day}. Read it through `whole_table` in the test."
-            elif not all(re.search(rf"\b{day}\b", read) for read in reads_of(node, "this" if parent == node["unique_id"] else name)):
-                yield f"{node['name']}: reads {name} without a filter on {day}. Add `where {{{{ on_any_day('{day}') }}}}`."
-
-
-def reads_of(node: Node, name: str) -> list[str]:
-    """The SQL that follows each read of a relation, to the end of its CTE; the whole SQL where a macro does the reading."""
-    code = re.sub(r"--[^\n]*|\{#.*?#\}", "", node["raw_code"], flags=re.DOTALL)
-    relation = "this" if name == "this" else rf"ref\((?:[^()]*,\s*)?['\"]{name}['\"]\)"
-    reads = re.findall(rf"\{{\{{-?\s*{relation}\s*-?\}}\}}(.*?)(?:\n *\),?\n|\Z)", code, re.DOTALL)
-    if name == "this":
-        return reads + [hook["sql"] for kind in ("pre-hook", "post-hook") for hook in node["config"].get(kind, ()) if "this" in hook["sql"]]
-    return reads if reads or not code.strip() else [code]
 
 
 # Macros, SQL, YAML and Python
@@ -149,19 +121,20 @@ def as_type(names: str) -> str:
     return rf"\bas\s+({names})\b(?=\s*[()\[<])|\b({names})\s*(?=\(|'')"
 
 
+TIMESTAMPS = "`type_timestamptz`, `as_timestamp`, `business_date`, `business_midnight`"
 # What only some engines understand, or each in its own way, and what to use instead; macros in backticks.
 DIALECT = {
     r"::": "cast(… as …)",
-    r"\btimestamptz\b|\bat time zone\b|\bwith(out)? time zone\b": "`type_instant`, `as_instant`, `business_date`, `business_midnight`",
-    as_type("timestamp|datetime"): "`type_instant`, `as_instant`, `business_date`, `business_midnight`",
-    r"\b(try_cast|safe_cast)\b": "`safe_integer`, `safe_decimal`, `safe_date`, `safe_instant`",
+    r"\btimestamptz\b|\bat time zone\b|\bwith(out)? time zone\b": TIMESTAMPS,
+    as_type("timestamp|datetime"): TIMESTAMPS,
+    r"\b(try_cast|safe_cast)\b": "`safe_integer`, `safe_decimal`, `safe_date`, `safe_timestamp`",
     as_type(r"decimal|numeric|bignumeric|number|double precision|double|float\w*|real"): "`as_decimal`",
     as_type("varchar|text|string"): "dbt.type_string()",
     r"(?<![/*])/(?![/*])|\bdiv\(": "`divide`",
     r"->|#>|\bjson\w*\(|\bunnest\(": "`json_text`, `json_elements`",
     r"\b(lower|upper|initcap)\(": "`lower_text`",
     r"\b[lr]?trim\(": "`clean_text`",
-    r"\b(md5|sha\w*|hash)\(": "`md5_hex`, `surrogate_key`",
+    r"\b(md5|sha\w*|hash)\(": "dbt.hash(), `surrogate_key`",
     r"\bextract\((iso)?(week|dow|dayofweek|year_of_week)\b": "`iso_year`, `iso_week`, `iso_day_of_week`",
     r"\bextract\((isoyear|isodow|epoch)\b": "`iso_year`, `iso_day_of_week`, `epoch_microseconds`",
     r"\b(percentile_\w+|quantile\w*|median|mode)\(": "row_number()",

@@ -2,7 +2,7 @@
 -- a row for each piece of time in which neither of them changed.
 with
 
-told as (
+versions as (
 
     select * from {{ ref('stg_shop__product_version') }}
 
@@ -14,13 +14,13 @@ catalogue as (
 
 ),
 
--- What a later load tells of the same instant replaces what an earlier one told.
+-- Of two row versions of one point in time the one of the later load counts.
 ranked as (
 
     select
         *,
-        row_number() over (partition by product_id, changed_at order by {{ text_order('_dlt_load_id') }} desc) as telling_rank
-    from told
+        row_number() over (partition by product_id, changed_at order by {{ text_order('_dlt_load_id') }} desc) as load_rank
+    from versions
 
 ),
 
@@ -30,7 +30,7 @@ products as (
         *,
         coalesce(lead(changed_at) over (partition by product_id order by changed_at), {{ end_of_time() }}) as next_changed_at
     from ranked
-    where telling_rank = 1
+    where load_rank = 1
 
 ),
 

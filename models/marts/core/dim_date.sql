@@ -4,14 +4,12 @@ with
 sales as (
 
     select ordered_on from {{ ref('fact_sales') }}
-    where {{ on_any_day('ordered_on') }}
 
 ),
 
 transactions as (
 
     select occurred_on from {{ ref('fact_payment') }}
-    where {{ on_any_day('occurred_on') }}
 
 ),
 

@@ -17,79 +17,38 @@ order_items as (
 
 members as (
 
+    {{ dimension_members('product', versions='versions', named_by='order_items') }}
+
+),
+
+described as (
+
     select
         -- keys
-        product_key,
-        product_id,
-        sku,
+        members.product_key,
+        members.product_id,
+        versions.sku,
 
         -- attributes
-        coalesce(product_name, 'Unknown') as product_name,
-        coalesce(brand, 'Unknown') as brand,
-        category,
-        pack_size,
-        is_deleted,
-        is_current,
-        false as is_inferred,
+        coalesce(versions.product_name, 'Unknown') as product_name,
+        coalesce(versions.brand, 'Unknown') as brand,
+        coalesce(versions.category, 'Unknown') as category,
+        versions.pack_size,
+        coalesce(versions.is_deleted, false) as is_deleted,
+        members.is_current,
+        members.is_inferred,
 
         -- measures
-        list_price,
-        unit_cost,
+        versions.list_price,
+        versions.unit_cost,
 
         -- times
-        valid_from,
-        valid_to
-    from versions
-
-),
-
--- Members whose id facts name and of whom no source told anything yet, so that they can be counted and mended; and `-1`, for facts
--- that name none.
-unknown as (
-
-    select distinct
-        {{ surrogate_key('order_items.product_id', beginning_of_time()) }} as product_key,
-        order_items.product_id,
-        true as is_inferred
-    from order_items
+        members.valid_from,
+        members.valid_to
+    from members
     left join versions
-        on order_items.product_id = versions.product_id
-    where order_items.product_id is not null and versions.product_id is null
-    union all
-    select
-        '-1' as product_key,
-        cast(-1 as bigint) as product_id,
-        false as is_inferred
-
-),
-
-unknown_members as (
-
-    select
-        product_key,
-        product_id,
-        cast(null as {{ dbt.type_string() }}) as sku,
-        'Unknown' as product_name,
-        'Unknown' as brand,
-        'Unknown' as category,
-        cast(null as integer) as pack_size,
-        false as is_deleted,
-        true as is_current,
-        is_inferred,
-        {{ as_decimal('null', 12, 2) }} as list_price,
-        {{ as_decimal('null', 12, 2) }} as unit_cost,
-        {{ beginning_of_time() }} as valid_from,
-        {{ end_of_time() }} as valid_to
-    from unknown
-
-),
-
-unioned as (
-
-    select * from members
-    union all
-    select * from unknown_members
+        on members.product_key = versions.product_key
 
 )
 
-select * from unioned
+select * from described

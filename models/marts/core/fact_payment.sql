@@ -1,8 +1,5 @@
 {{ config(**fact_config(key='transaction_id', day='occurred_on', dimensions=['customer_key', 'store_key'])) }}
 
--- Incremental as fact_sales is: by comparison with what the payments, orders and dimensions say now,
--- because a payment can come before its order, and an order can be deleted after its payment.
-
 with
 
 payments as (
@@ -52,7 +49,7 @@ transactions as (
         currency,
         amount,
         created_at as occurred_at,
-        _dlt_load_id
+        _dlt_load_id as source_load_ids
     from payments
     union all
     select
@@ -65,112 +62,72 @@ transactions as (
         currency,
         amount,
         created_at as occurred_at,
-        _dlt_load_id
+        _dlt_load_id as source_load_ids
     from refunds
 
 ),
 
+-- A payment can come before its order, and an order can be deleted after its payment.
 identified as (
 
     select
         transactions.*,
         orders.customer_id,
-        orders.store_id
+        orders.store_id,
+        case
+            when transactions.transaction_status = 'captured' then transactions.amount
+            when transactions.transaction_status = 'succeeded' then -transactions.amount
+            when transactions.amount is not null then 0
+        end as net_amount
     from transactions
     left join orders
         on transactions.order_id = orders.order_id
 
 ),
 
-{% if is_incremental() %}
+payments_and_refunds as (
 
-    known as (
-
-        select * from {{ this }}
-        where {{ on_any_day('occurred_on') }}
-
-    ),
-
-    changed as (
-
-        select identified.*
-        from identified
-        left join known
-            on identified.transaction_id = known.transaction_id
-        left join customers
-            on {{ valid_at('customers', 'customer_id', 'identified', 'occurred_at') }}
-        left join stores
-            on {{ valid_at('stores', 'store_id', 'identified', 'occurred_at') }}
-        where
-            known.transaction_id is null
-            or known._dlt_load_id <> identified._dlt_load_id
-            or known.customer_id is distinct from identified.customer_id
-            or known.store_id is distinct from identified.store_id
-            or known.customer_key <> coalesce(customers.customer_key, '-1')
-            or known.store_key <> coalesce(stores.store_key, '-1')
-
-    ),
-
-{% else %}
-
-    changed as (
-
-        select * from identified
-
-    ),
-
-{% endif %}
-
-moved as (
-
-    select
-        *,
-        case
-            when transaction_status = 'captured' then amount
-            when transaction_status = 'succeeded' then -amount
-            when amount is not null then 0
-        end as moved_amount
-    from changed
+    {{ fact_rows(
+        'identified', key='transaction_id', occurred_at='occurred_at',
+        dimensions={'customer': 'customers', 'store': 'stores'},
+        compare=['customer_id', 'store_id']
+    ) }}
 
 ),
 
-keyed as (
+arranged as (
 
     select
         -- keys
-        moved.transaction_id,
-        moved.payment_id,
-        moved.order_id,
-        {{ date_id(business_date('moved.occurred_at')) }} as date_id,
-        coalesce(customers.customer_key, '-1') as customer_key,
-        coalesce(stores.store_key, '-1') as store_key,
-        moved.customer_id,
-        moved.store_id,
+        transaction_id,
+        payment_id,
+        order_id,
+        {{ date_id(business_date('occurred_at')) }} as date_id,
+        customer_key,
+        store_key,
+        customer_id,
+        store_id,
 
         -- attributes
-        moved.transaction_type,
-        moved.payment_method,
-        moved.transaction_status,
-        moved.currency,
-        moved.amount is null as is_amount_missing,
+        transaction_type,
+        payment_method,
+        transaction_status,
+        currency,
+        amount is null as is_amount_missing,
 
         -- measures
-        moved.amount,
-        {{ as_decimal('moved.moved_amount') }} as net_amount,
+        amount,
+        {{ as_decimal('net_amount') }} as net_amount,
 
         -- times
-        {{ business_date('moved.occurred_at') }} as occurred_on,
-        moved.occurred_at,
+        {{ business_date('occurred_at') }} as occurred_on,
+        occurred_at,
 
         -- lineage
-        moved._dlt_load_id
-    from moved
-    left join customers
-        on {{ valid_at('customers', 'customer_id', 'moved', 'occurred_at') }}
-    left join stores
-        on {{ valid_at('stores', 'store_id', 'moved', 'occurred_at') }}
+        source_load_ids
+    from payments_and_refunds
 
 )
 
-select * from keyed
-{{ written_in_order(['occurred_on', 'transaction_id']) }}
+select * from arranged
+{{ sort_on_write(['occurred_on', 'transaction_id']) }}

@@ -1,17 +1,14 @@
+-- A line that was deleted, or whose order was, arrives with the status 'deleted' and takes its row out.
+{%- set deleted = "order_status = 'deleted'" %}
+
 {{
     config(**fact_config(
         key='order_item_id',
         day='ordered_on',
         dimensions=['customer_key', 'product_key', 'store_key'],
-        gone="order_status = 'deleted'"
+        delete_when=deleted
     ))
 }}
-
--- A run rebuilds the lines that changed, found by comparison, never by event time:
---   1. lines of which another load than the one in this table told what holds now (of the line or of its order);
---   2. lines whose dimension versions or refunds are no longer what those tables say: a customer who
---      arrived after the order, a change that came late, a refund weeks later.
--- A deleted line arrives with the status 'deleted' and takes its row out (`gone`).
 
 with
 
@@ -71,115 +68,67 @@ lines as (
         order_items.gross_amount,
         order_items.discount_amount,
         order_items.net_amount,
+        {{ as_decimal('coalesce(refunds.refunded_amount, 0)') }} as refunded_amount,
         orders.ordered_on,
         orders.ordered_at,
         -- Both loads, not the later: a load that completes after a younger one would hide behind it.
-        orders._dlt_load_id || '+' || order_items._dlt_load_id as _dlt_load_id
+        orders._dlt_load_id || '+' || order_items._dlt_load_id as source_load_ids
     from order_items
     inner join orders
         on order_items.order_id = orders.order_id
+    left join refunds
+        on order_items.order_item_id = refunds.order_item_id
 
 ),
 
-{% if is_incremental() %}
+sales as (
 
-    known as (
+    {{ fact_rows(
+        'lines', key='order_item_id', occurred_at='ordered_at',
+        dimensions={'customer': 'customers', 'product': 'products', 'store': 'stores'},
+        compare=['refunded_amount'],
+        delete_when=deleted
+    ) }}
 
-        select * from {{ this }}
-        where {{ on_any_day('ordered_on') }}
+),
 
-    ),
-
-    stale as (
-
-        select known.order_item_id
-        from known
-        left join customers
-            on {{ valid_at('customers', 'customer_id', 'known', 'ordered_at') }}
-        left join products
-            on {{ valid_at('products', 'product_id', 'known', 'ordered_at') }}
-        left join stores
-            on {{ valid_at('stores', 'store_id', 'known', 'ordered_at') }}
-        left join refunds
-            on known.order_item_id = refunds.order_item_id
-        where
-            known.customer_key <> coalesce(customers.customer_key, '-1')
-            or known.product_key <> coalesce(products.product_key, '-1')
-            or known.store_key <> coalesce(stores.store_key, '-1')
-            or known.refunded_amount <> coalesce(refunds.refunded_amount, 0)
-
-    ),
-
-    changed as (
-
-        select lines.*
-        from lines
-        left join known
-            on lines.order_item_id = known.order_item_id
-        where
-            lines._dlt_load_id <> known._dlt_load_id
-            or (known.order_item_id is null and lines.order_status <> 'deleted')
-            or lines.order_item_id in (select stale.order_item_id from stale)
-
-    ),
-
-{% else %}
-
-    changed as (
-
-        select *
-        from lines
-        where order_status <> 'deleted'
-
-    ),
-
-{% endif %}
-
-keyed as (
+arranged as (
 
     select
         -- keys
-        changed.order_item_id,
-        changed.order_id,
-        {{ date_id('changed.ordered_on') }} as date_id,
-        coalesce(customers.customer_key, '-1') as customer_key,
-        coalesce(products.product_key, '-1') as product_key,
-        coalesce(stores.store_key, '-1') as store_key,
-        changed.customer_id,
-        changed.product_id,
-        changed.store_id,
+        order_item_id,
+        order_id,
+        {{ date_id('ordered_on') }} as date_id,
+        customer_key,
+        product_key,
+        store_key,
+        customer_id,
+        product_id,
+        store_id,
 
         -- attributes
-        changed.channel,
-        changed.order_status,
-        changed.line_number,
-        changed.is_amount_missing,
+        channel,
+        order_status,
+        line_number,
+        is_amount_missing,
 
         -- measures
-        changed.quantity,
-        changed.unit_price,
-        changed.gross_amount,
-        changed.discount_amount,
-        changed.net_amount,
-        {{ as_decimal('coalesce(refunds.refunded_amount, 0)') }} as refunded_amount,
+        quantity,
+        unit_price,
+        gross_amount,
+        discount_amount,
+        net_amount,
+        refunded_amount,
 
         -- times
-        changed.ordered_on,
-        changed.ordered_at,
+        ordered_on,
+        ordered_at,
 
         -- lineage
-        changed._dlt_load_id
-    from changed
-    left join customers
-        on {{ valid_at('customers', 'customer_id', 'changed', 'ordered_at') }}
-    left join products
-        on {{ valid_at('products', 'product_id', 'changed', 'ordered_at') }}
-    left join stores
-        on {{ valid_at('stores', 'store_id', 'changed', 'ordered_at') }}
-    left join refunds
-        on changed.order_item_id = refunds.order_item_id
+        source_load_ids
+    from sales
 
 )
 
-select * from keyed
-{{ written_in_order(['ordered_on', 'order_item_id']) }}
+select * from arranged
+{{ sort_on_write(['ordered_on', 'order_item_id']) }}

@@ -6,7 +6,7 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where order_status <> 'cancelled' and {{ on_any_day('ordered_on') }}
+    where order_status <> 'cancelled'
 
 ),
 

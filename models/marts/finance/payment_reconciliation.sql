@@ -6,14 +6,12 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where {{ on_any_day('ordered_on') }}
 
 ),
 
 transactions as (
 
     select * from {{ ref('fact_payment') }}
-    where {{ on_any_day('occurred_on') }}
 
 ),
 

@@ -5,7 +5,6 @@ with
 sales as (
 
     select * from {{ ref('fact_sales') }}
-    where {{ on_any_day('ordered_on') }}
 
 ),
 

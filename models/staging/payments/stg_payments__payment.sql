@@ -30,7 +30,7 @@ unpacked as (
         {{ safe_decimal(json_text('record', ['amount', 'value']), 18, 2) }} as amount,
 
         -- times
-        {{ safe_instant(json_text('record', ['created_at'])) }} as created_at,
+        {{ safe_timestamp(json_text('record', ['created_at'])) }} as created_at,
         updated_at,
 
         -- lineage

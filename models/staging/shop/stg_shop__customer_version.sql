@@ -7,9 +7,9 @@ source as (
 
 ),
 
-told as (
+versions as (
 
-    {{ told_once('source', key='id') }}
+    {{ deduplicate_versions('source', key='id') }}
 
 ),
 
@@ -35,7 +35,7 @@ cleaned as (
 
         -- lineage
         _dlt_load_id
-    from told
+    from versions
 
 )
 

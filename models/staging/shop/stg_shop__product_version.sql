@@ -13,9 +13,9 @@ category_spellings as (
 
 ),
 
-told as (
+versions as (
 
-    {{ told_once('source', key='id') }}
+    {{ deduplicate_versions('source', key='id') }}
 
 ),
 
@@ -23,29 +23,29 @@ cleaned as (
 
     select
         -- keys
-        told.id as product_id,
-        {{ clean_text('told.sku') }} as sku,
+        versions.id as product_id,
+        {{ clean_text('versions.sku') }} as sku,
 
         -- attributes
-        {{ clean_text('told.name') }} as product_name,
-        {{ clean_text('told.category') }} as category_as_written,
+        {{ clean_text('versions.name') }} as product_name,
+        {{ clean_text('versions.category') }} as category_as_written,
         category_spellings.category,
-        told._deleted_at is not null as is_deleted,
+        versions._deleted_at is not null as is_deleted,
 
         -- measures
-        told.price as list_price,
+        versions.price as list_price,
 
         -- times
-        told.created_at,
-        told.updated_at,
-        told._deleted_at as deleted_at,
-        told._changed_at as changed_at,
+        versions.created_at,
+        versions.updated_at,
+        versions._deleted_at as deleted_at,
+        versions._changed_at as changed_at,
 
         -- lineage
-        told._dlt_load_id
-    from told
+        versions._dlt_load_id
+    from versions
     left join category_spellings
-        on {{ lower_text(clean_text('told.category')) }} = category_spellings.spelling
+        on {{ lower_text(clean_text('versions.category')) }} = category_spellings.spelling
 
 )
 

@@ -47,7 +47,7 @@ listings as (
         ordered_files.next_file_date,
         ordered_files.previous_load_id,
         ordered_files.next_load_id,
-        -- The file's own delimiter: it can't stand in a field.
+        -- The file's own delimiter: no field can hold it.
         coalesce(source.product_name, '')
         || '|' || coalesce(source.brand, '')
         || '|' || coalesce(source.category, '')
@@ -75,7 +75,7 @@ compared as (
 
 ),
 
--- Two files say when a version began, so it is told by the later load of the two: a file that is mended, or arrives late, is then seen
+-- Two files show when a version began, so the later load of the two counts: a file that is mended, or arrives late, is then seen
 -- in every version whose beginning it moves (`changed_members`).
 changes as (
 

@@ -1,22 +1,21 @@
 {#
-  The history's current version of each member is what was last told of it, so the run that should have noticed did. Gives the
-  members that differ. It fails when raw, which is append-only, lost rows; and when what makes versions of the log was changed
-  (a seed, a cleaning, the list of columns): then history wants `--full-refresh`.
+  The history's current version of each member is the latest of its row versions. Gives the members for which it is not. It fails when raw,
+  which is append-only, lost rows, and when the comparison by which a run finds changed members has missed one.
 
-  told: the relation that the history reads.   key: the natural key.   columns: those that the history takes.
+  row_versions: the relation that the history reads.   key: the natural key.   columns: those that the history takes.
 #}
-{% test current_version_agrees(model, told, key, columns) %}
-    select coalesce(said.{{ key }}, kept.{{ key }}) as {{ key }}
-    from ({{ latest_version(told, key=key, changed_at='changed_at') }}) as said
+{% test current_version_agrees(model, row_versions, key, columns) %}
+    select coalesce(expected.{{ key }}, found.{{ key }}) as {{ key }}
+    from ({{ latest_version(row_versions, key=key, changed_at='changed_at') }}) as expected
     full outer join (
         select * from {{ model }}
         where is_current
-    ) as kept
-        on said.{{ key }} = kept.{{ key }}
+    ) as found
+        on expected.{{ key }} = found.{{ key }}
     where
-        said.{{ key }} is null
-        or kept.{{ key }} is null
+        expected.{{ key }} is null
+        or found.{{ key }} is null
         {%- for column in columns %}
-        or said.{{ column }} is distinct from kept.{{ column }}
+        or expected.{{ column }} is distinct from found.{{ column }}
         {%- endfor %}
 {% endtest %}

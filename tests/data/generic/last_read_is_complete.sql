@@ -35,6 +35,6 @@
             recency = 1
             and (outcome <> 'complete' or is_refill)
     {%- else -%}
-        {{ no_rows() }}
+        {{ empty_result() }}
     {%- endif -%}
 {% endtest %}

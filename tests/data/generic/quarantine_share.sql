@@ -1,7 +1,7 @@
 {#
   Few rows of this raw table are in quarantine: gives a row when, of all rows that were read since some read, those that are open
   are more than the threshold's share. Since any read, not only since the oldest: else one row that nobody closes would let the
-  years that it lies there speak for what is new. Passes when nothing was ever put into quarantine.
+  years that it lies there count for what is new. Passes when nothing was ever put into quarantine.
 
   threshold: 0.01 is one row in a hundred.
 #}
@@ -99,6 +99,6 @@
         {#- Not by row_number() = 1, of which DuckDB 1.5 makes a row of nulls where there is none. #}
         where open_rows = (select max(worst.open_rows) from exceeded as worst)
     {%- else -%}
-        {{ no_rows() }}
+        {{ empty_result() }}
     {%- endif -%}
 {% endtest %}

@@ -45,12 +45,12 @@ EXPECTED: dict[str, tuple[type, Callable[[str], Any]]] = {
     **dict.fromkeys(("elements", "place", "place_from_the_end", "texts_before"), (int, int)),
     **dict.fromkeys(("as_money", "as_precise", "as_widest", "to_cents", "of_integers", "to_whole", "amount"), (Decimal, Decimal)),
     **dict.fromkeys(("as_date", "business_date"), (date, date.fromisoformat)),
-    **dict.fromkeys(("as_instant", "begins_at"), (datetime, datetime.fromisoformat)),
+    **dict.fromkeys(("as_timestamp", "begins_at"), (datetime, datetime.fromisoformat)),
 }
 
 
 def _schema(warehouse: Warehouse) -> str:
-    """The schema of the layer `edge_cases` on this target, by the rule of macros/generate_schema_name.sql."""
+    """The schema of the layer `edge_cases` on this target, by the rule of macros/engines/generate_schema_name.sql."""
     own = warehouse.connection.get("schema") or warehouse.connection.get("dataset")
     return "edge_cases" if own == "unfiled" else f"{own}_edge_cases"
 

@@ -82,9 +82,9 @@ def compared(original: duckdb.DuckDBPyConnection, query: Any, schema: str) -> li
     """A line for each table: its rows, or how many differ, with an example."""
     lines = []
     for _, table in _tables(original, f"schema_name = '{schema}'"):
-        # JSON is written differently, and `told_hash` is each engine's own.
+        # JSON is written differently, and `history_fingerprint` is each engine's own.
         described = original.execute(f"describe {schema}.{table}").fetchall()
-        columns = {name: kind for name, kind, *_ in described if kind != "JSON" and name != "told_hash"}
+        columns = {name: kind for name, kind, *_ in described if kind != "JSON" and name != "history_fingerprint"}
         here = original.execute(f"select {_values(columns, 'epoch_us({})')} from {schema}.{table}").fetchall()
         there = query(f"select {_values(columns, 'date_part(epoch_microsecond, {})')} from warehouse.{schema}.{table}")
         ours, theirs = _plain(columns, here), _plain(columns, there)

@@ -4,7 +4,7 @@ cases as (
 
     select
         case_name,
-        {{ safe_instant(written('written')) }} as as_instant
+        {{ safe_timestamp(written('written')) }} as as_timestamp
     from {{ ref('instants') }}
 
 ),
@@ -13,9 +13,9 @@ seen as (
 
     select
         case_name,
-        as_instant,
-        {{ epoch_microseconds('as_instant') }} as microseconds,
-        {{ business_date('as_instant') }} as business_date
+        as_timestamp,
+        {{ epoch_microseconds('as_timestamp') }} as microseconds,
+        {{ business_date('as_timestamp') }} as business_date
     from cases
 
 )

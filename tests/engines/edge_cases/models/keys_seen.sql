@@ -5,7 +5,7 @@ cases as (
     select
         case_name,
         id,
-        {{ as_instant('valid_from') }} as valid_from
+        {{ as_timestamp('valid_from') }} as valid_from
     from {{ ref('keys') }}
 
 ),

@@ -16,7 +16,7 @@ seen as (
         as_text,
         {{ clean_text('as_text') }} as cleaned,
         {{ lower_text('as_text') }} as lowered,
-        {{ md5_hex('as_text') }} as hashed
+        {{ dbt.hash('as_text') }} as hashed
     from cases
 
 )

@@ -1,4 +1,0 @@
-{# The instant from which the first version of every dimension member is valid, so that facts older than our first look find it. #}
-{% macro beginning_of_time() -%}
-    {{ as_instant("'1900-01-01 00:00:00+00'") }}
-{%- endmacro %}

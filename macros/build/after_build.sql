@@ -1,0 +1,16 @@
+{#
+  A hook of every table: what an engine needs after it was written.
+    PostgreSQL  ANALYZE, as autovacuum may come after the next model has been planned. Nothing here is `unlogged`: a crash empties
+                such a table, and until the next full build a dashboard would say zero, or a fact that is built alone from an emptied
+                table would be wrong in silence
+#}
+{% macro after_build() -%}
+    {{ adapter.dispatch('after_build')() }}
+{%- endmacro %}
+
+{% macro default__after_build() -%}
+{%- endmacro %}
+
+{% macro postgres__after_build() -%}
+    analyze {{ this }}
+{%- endmacro %}

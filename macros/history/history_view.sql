@@ -1,0 +1,22 @@
+{#
+  What is known of the view whose rows a snapshot keeps: a dictionary of `relation`, its own; `row_versions`, the relation that it reads; and
+  `rules`, of `history_rules`. Fails when the view is not one call of `history` on one model.
+
+  snapshot: its node.
+#}
+{% macro history_view(snapshot) -%}
+    {%- set view = graph.nodes.get(snapshot.depends_on.nodes | first, {}) -%}
+    {%- set rules = view.get('config', {}).get('meta', {}).get('history_rules') -%}
+    {%- set read = view.get('depends_on', {}).get('nodes', []) -%}
+    {%- if not rules or read | length != 1 or read[0] not in graph.nodes -%}
+        {{ exceptions.raise_compiler_error(
+            'The relation of ' ~ snapshot.name ~ ' must be a view that is one call of `history` on one model, as `strategy: history` says.'
+        ) }}
+    {%- endif -%}
+    {%- set row_versions = graph.nodes[read[0]] -%}
+    {{ return({
+        'relation': api.Relation.create(database=view.database, schema=view.schema, identifier=view.alias),
+        'row_versions': api.Relation.create(database=row_versions.database, schema=row_versions.schema, identifier=row_versions.alias),
+        'rules': rules,
+    }) }}
+{%- endmacro %}

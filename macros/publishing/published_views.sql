@@ -1,0 +1,70 @@
+{#
+  Statements that make the schema `published`: a view of each audited table, and `data_status`.
+
+  publication: of `publish`.
+#}
+{% macro create_published_views(publication) -%}
+    {%- if publication.outcome == 'published' -%}
+        {{ adapter.dispatch('create_published_views')(publication) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__create_published_views(publication) -%}
+    {%- for model in publication.models %}
+        create or replace view {{ model.published }} as select * from {{ model.audited }};
+    {%- endfor %}
+    create or replace view {{ published_relation('data_status') }} as
+    {{ publication.data_status }};
+    {{ drop_unpublished(publication) }}
+{%- endmacro %}
+
+{#
+  Replacing a view waits for whoever reads it, so nothing is done when all views are there and as they would be made: the comment of
+  `data_status` is the MD5 of what they were made from. `create_audited_tables` has dropped the view of a table whose columns changed.
+#}
+{% macro postgres__create_published_views(publication) -%}
+    {%- set there = publication.there -%}
+    {%- set statements = default__create_published_views(publication) -%}
+    {%- set made_from = [statements] -%}
+    {%- for model in publication.models -%}
+        {%- set columns = there[model.built | string].columns -%}
+        {%- do made_from.append(columns) -%}
+        {%- if model.published | string not in there or there.get(model.audited | string, {}).columns != columns -%}
+            {%- do made_from.append(invocation_id) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set comment = local_md5(made_from | join) -%}
+    {%- set view = published_relation('data_status') -%}
+    {%- if there.get(view | string, {}).comment != comment %}
+        {{ statements }}
+        comment on view {{ view }} is '{{ comment }}';
+    {%- endif %}
+{%- endmacro %}
+
+{# A model that is no longer published must not go on saying what was true when it last was. What publishing did not make stays. #}
+{% macro drop_unpublished(publication) -%}
+    {%- for name in publication.made | reject('in', publication.models | map(attribute='name') | list) %}
+        drop view if exists {{ published_relation(name) }};
+        drop table if exists {{ audited_relation(name) }};
+        delete from {{ audited_relation('publication_models') }} where model = '{{ name }}';
+    {%- endfor %}
+{%- endmacro %}
+
+{#
+  PostgreSQL: readers get the schema `published` and all in it; who is no longer named in WAREHOUSE_READERS loses it. Where the variable is not
+  set, as in an analyst's shell, those who are readers stay so.
+#}
+{% macro grant_to_readers(publication) -%}
+    {%- set view = published_relation('data_status') -%}
+    {%- set known = (publication.there.get(view | string, {}).readers or '').split(',') | select | list -%}
+    {%- set readers = env_var('WAREHOUSE_READERS', known | join(',')).split(',') | map('trim') | select | list -%}
+    {%- set former = known | reject('in', readers) | list -%}
+    {%- if former %}
+        revoke select on all tables in schema {{ view.schema }} from {{ former | join(', ') }};
+        revoke usage on schema {{ view.schema }} from {{ former | join(', ') }};
+    {%- endif %}
+    {%- if readers %}
+        grant usage on schema {{ view.schema }} to {{ readers | join(', ') }};
+        grant select on all tables in schema {{ view.schema }} to {{ readers | join(', ') }};
+    {%- endif %}
+{%- endmacro %}
