@@ -10,8 +10,8 @@ import pytest
 from conftest import Works
 from engines.parity import WITHOUT_TESTS
 
-from ingestion.backfill import BackfillReport, backfill, chunks_of
-from ingestion.status import BEGINNING, _covered, _joined, gaps
+from ingestion.operations.backfill import BackfillReport, backfill, chunks_of
+from ingestion.operations.status import BEGINNING, _covered, _joined, gaps
 
 PROJECT = Path(__file__).parent.parent
 SOURCES = ("payments", "shop", "supplier")

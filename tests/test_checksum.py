@@ -10,8 +10,8 @@ from conftest import Works
 from test_backfill import command
 
 import ingestion
-from ingestion import checksum as module
-from ingestion.checksum import checksum
+from ingestion.operations import verify_database as module
+from ingestion.operations.verify import verify as checksum
 
 
 @pytest.fixture(scope="module", params=["dev", "postgres"])

@@ -21,19 +21,15 @@ from engines.servers import ENGINES, DuckDBFile
 import ingestion
 from demo.postgres import Postgres
 from ingestion import sources
-from ingestion.database import Table
-from ingestion.replay import ReplayReport, replay
+from ingestion.connectors.postgres import Table
+from ingestion.operations.replay import ReplayReport, replay
 
 ON = ("dev", "postgres")
 BEFORE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 10, 12, tzinfo=UTC)
 MODULE = """
-from ingestion.database import detach, read_tables, replay_tables
+from ingestion.connectors.postgres import PostgresSource
 TABLES = []
-def source(context):
-    return read_tables(context, TABLES)
-def replay(context, table, rows):
-    return replay_tables(context, TABLES, table, rows)
-leave = detach
+SOURCE = PostgresSource(tables=TABLES)
 """
 
 
@@ -275,9 +271,9 @@ CHANGES = {
     ),
     "shrunk": Change(
         "bigint", (), f"delete from t where id > 25; {SET}0 where id = 1", [(n, n) for n in range(1, 41)], rows=40,
-        table={"keep": 0.9}, stopped=("15 of 40 rows are gone", "--allow-deletes"),
+        table={"min_retained_share": 0.9}, stopped=("15 of 40 rows are gone", "--allow-deletes"),
     ),
-    "shrunk_as_it_may": Change("bigint", (), "delete from t where id > 10", [(n, n) for n in range(1, 11)], {"keep": 0.2}, rows=40),
+    "shrunk_as_it_may": Change("bigint", (), "delete from t where id > 10", [(n, n) for n in range(1, 11)], {"min_retained_share": 0.2}, rows=40),
     "emptied": Change("bigint", ("1", "2", "3"), "delete from t", [(1, 1), (2, 2), (3, 3)], stopped=("3 of 3 rows are gone",)),
 }  # fmt: skip
 

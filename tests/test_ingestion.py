@@ -24,10 +24,11 @@ import pytest
 from engines.servers import ENGINES, Column, DuckDBFile
 
 import ingestion
-from ingestion.database import BATCH_ROWS, Table
-from ingestion.engines.postgres import PostgresSession
+from ingestion.connectors.postgres import Table
 from ingestion.errors import UsageError, redact
-from ingestion.status import TableStatus, status
+from ingestion.landing.rows.table import BATCH_ROWS
+from ingestion.operations.status import TableStatus, status
+from ingestion.warehouses.postgres.store import PostgresSession
 
 PROJECT = Path(__file__).parent.parent
 SHOP = {
@@ -500,7 +501,7 @@ from dlt.pipeline.pipeline import Pipeline
 place, when, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 module, job = {
     "dev": ("dlt.destinations.impl.duckdb.duck", "DuckDbCopyJob"),
-    "postgres": ("ingestion.engines.postgres_landing", "CopyJob"),
+    "postgres": ("ingestion.dlt_internals.postgres_copy", "CopyJob"),
     "bigquery": ("dlt.destinations.impl.bigquery.bigquery", "BigQueryLoadJob"),
 }[os.environ["DBT_TARGET"]]
 owner, name = {
@@ -1007,11 +1008,11 @@ def test_only_the_rows_that_matter_come_back_from_the_server(place, shop, engine
 
     def spy(session, columns, *arguments):
         relation = fetch(session, columns, *arguments)
-        fetched.append((sorted(columns), session.work.execute(f"select count(*) from {relation}").fetchone()[0]))
+        fetched.append((sorted(columns), session.scratch.execute(f"select count(*) from {relation}").fetchone()[0]))
         return relation
 
     monkeypatch.setattr(PostgresSession, "fetch", spy)
-    monkeypatch.setattr("ingestion.checksum.sample", lambda context: [])  # reads a range of each table, after the load
+    monkeypatch.setattr("ingestion.operations.verify.sample", lambda context: [])  # reads a range of each table, after the load
     assert place.load("shop") == {"orders": 2}
     whole = sorted(["_changed_at", "_deleted_at", *SHOP["orders"].split(", ")])
     assert [count for columns, count in fetched if columns == whole] == [2]
@@ -1070,8 +1071,7 @@ def extra_source(monkeypatch, tmp_path, place):
     folder = tmp_path / "sources"
     folder.mkdir()
     (folder / "extra.py").write_text(
-        "from ingestion.database import detach, read_tables\nTABLES = []\n"
-        "def source(context):\n    return read_tables(context, TABLES)\nleave = detach\n"
+        "from ingestion.connectors.postgres import PostgresSource\nTABLES = []\nSOURCE = PostgresSource(tables=TABLES)\n"
     )
     from ingestion import sources
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from engines.servers import ENGINES, DuckDBFile
 
-from ingestion.seam import _columns_read
+from ingestion.operations.columns_read import _columns_read
 
 PROJECT = Path(__file__).parent.parent
 STAGING = Path("models") / "staging"

@@ -17,7 +17,8 @@ from engines.servers import ENGINES, DuckDBFile
 from test_ingestion import Api, Place, on
 
 import ingestion
-from ingestion.replay import ReplayReport, replay
+from ingestion.connectors.files import FilesSource
+from ingestion.operations.replay import ReplayReport, replay
 from ingestion.sources import payments as payments_source
 from ingestion.sources import supplier as supplier_source
 
@@ -124,8 +125,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Changes the declaration of the endpoint of payments."""
 
     def change(**changes: Any) -> None:
-        first, *others = payments_source.ENDPOINTS
-        monkeypatch.setattr(payments_source, "ENDPOINTS", (replace(first, **changes), *others))
+        first, *others = payments_source.SOURCE.tables
+        monkeypatch.setattr(payments_source, "SOURCE", replace(payments_source.SOURCE, tables=(replace(first, **changes), *others)))
 
     return change
 
@@ -254,7 +255,7 @@ def test_a_run_that_dies_after_its_load_leaves_the_rest_to_the_next(place, api, 
     api.records["payments"][5] = payment(5, 8)
     closed = "select closed_as from raw_payments.quarantine"
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.context.Context.after_load", lambda context: None)
+        patch.setattr("ingestion.landing.quarantine.Quarantine.after_load", lambda quarantine: None)
         assert place.load("payments") == {"payments": 1}
     assert place.query(closed) == [(None,)]
     api.records["payments"] = []
@@ -372,7 +373,7 @@ def test_a_record_that_changes_between_two_pages_is_as_it_was_read_last(place, a
 def test_the_clock_of_the_machine_stands_before_the_last_load(place, api, monkeypatch):
     place.load("payments")
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.load.time.time", lambda: 1_700_000_000.0)
+        patch.setattr("ingestion.landing.pipeline.time.time", lambda: 1_700_000_000.0)
         error = place.try_to_load("payments").error
     assert "The clock of this machine stands before the last load of payments" in error and "Set it right" in error
     assert place.outcome("payments", "payments") == "failed"
@@ -602,7 +603,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Changes the declaration of the catalogue."""
 
     def change(**changes: Any) -> None:
-        monkeypatch.setattr(supplier_source, "CATALOGUE", replace(supplier_source.CATALOGUE, **changes))
+        monkeypatch.setattr(supplier_source, "SOURCE", FilesSource(tables=[replace(supplier_source.SOURCE.tables[0], **changes)]))
 
     return change
 
@@ -674,13 +675,15 @@ def test_replay_does_not_outdo_what_came_later_of_the_same_version(place, api, e
 KILLED = """
 import os, signal
 from dataclasses import replace
-import ingestion.replay
+import ingestion.landing.replay
+import ingestion.operations.replay
 from ingestion.sources import payments
-payments.ENDPOINTS = (replace(payments.ENDPOINTS[0], renamed={"amount": "total_amount"}), *payments.ENDPOINTS[1:])
+first, *others = payments.SOURCE.tables
+payments.SOURCE = replace(payments.SOURCE, tables=(replace(first, renamed={"amount": "total_amount"}), *others))
 def deadly(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-ingestion.replay._Rows.close = deadly
-ingestion.replay.replay(["payments"])
+ingestion.landing.replay.Replay.close = deadly
+ingestion.operations.replay.replay(["payments"])
 """
 
 

@@ -22,7 +22,7 @@ from dbt.cli.main import dbtRunner
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 import ingestion
-from ingestion.context import Context
+from ingestion.landing.quarantine import Quarantine
 
 PROJECT = Path(__file__).parent.parent
 counts: Counter[str] = Counter()
@@ -57,7 +57,7 @@ def watch_landing() -> None:
     watch(dlt.normalize.normalize, "w_normalize_files", "normalise")
     watch(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
     watch(SqlJobClientBase, "complete_load", "complete")  # the row in _dlt_loads, which makes the load count
-    watch(Context, "after_load", "after the load")
+    watch(Quarantine, "after_load", "after the load")
 
 
 def watch_dbt() -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from engines.servers import ENGINES, PROJECT, Column, DuckDBFile, ServerError
 
 from demo.servers import Systems
-from ingestion.cli import print_table
+from ingestion.console import print_table
 
 # The days run over the turn of a month.
 FIRST_DAYS, DAYS, SCALE = 30, 3, 0.02
