@@ -29,7 +29,7 @@ parity: .venv/installed  ## Build all on DuckDB, PostgreSQL and a stand-in for B
 lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-cache | tail -n 1
+	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 	@find ingestion -name '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300 { print $$2 " has " $$1 " lines, and no file here may have more than 300."; bad = 1 } END { exit bad }'
 	@$(BIN)/sqlfluff lint models snapshots

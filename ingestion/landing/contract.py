@@ -7,16 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow
 from pyarrow import compute
 
 from ingestion.connectors.tables import Field
 from ingestion.landing import exact
-
-if TYPE_CHECKING:
-    import duckdb
+from ingestion.warehouses import Session
 
 # What a JSON value may be for a field of a kind; other kinds are decimals.
 ALLOWED = {
@@ -31,10 +29,10 @@ NUMBERS = ("text", "integer", "number")
 
 
 class FieldContract:
-    """One field, and the DuckDB in which its texts are put to the test."""
+    """One field, and the warehouse in whose scratch database its texts are put to the test."""
 
-    def __init__(self, field: Field, con: "duckdb.DuckDBPyConnection") -> None:
-        self.field, self._con = field, con
+    def __init__(self, field: Field, session: Session) -> None:
+        self._session = session
         self.name, self.kind, self.required = field.name, field.kind, field.required
         names = self.name.split(".")
         # The way into a record: each name, whether it goes on in every element of a list, and the name of the place.
@@ -46,13 +44,14 @@ class FieldContract:
 
     def _misfits(self, texts: pyarrow.Array) -> list[int]:
         """The positions of the texts that are not of the field's kind, in DuckDB."""
+        con = self._session.scratch  # which a server has only when it is needed
         places = pyarrow.array(range(len(texts)), pyarrow.int64())
-        self._con.register("texts_to_validate", pyarrow.table({"place": places, "text": texts}))
+        con.register("texts_to_validate", pyarrow.table({"place": places, "text": texts}))
         try:
             misfits = f"select place from texts_to_validate where not {exact.fits('text', self.kind)} order by place"
-            return [place for (place,) in self._con.execute(misfits).fetchall()]
+            return [place for (place,) in con.execute(misfits).fetchall()]
         finally:
-            self._con.unregister("texts_to_validate")
+            con.unregister("texts_to_validate")
 
     # Texts of files
 
@@ -110,9 +109,9 @@ class FieldContract:
         return not self._misfits(pyarrow.array([str(value)], pyarrow.string()))
 
 
-def contract(fields: Iterable[Field], con: "duckdb.DuckDBPyConnection") -> list[FieldContract]:
+def contract(fields: Iterable[Field], session: Session) -> list[FieldContract]:
     """The fields under their contract."""
-    return [FieldContract(field, con) for field in fields]
+    return [FieldContract(field, session) for field in fields]
 
 
 def likely_name(missing: str, new: Iterable[str], fits: Callable[[str], bool]) -> str | None:

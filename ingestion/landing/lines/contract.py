@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow
 from pyarrow import compute
@@ -15,9 +15,7 @@ from ingestion.connectors.tables import TextTable
 from ingestion.errors import ContractViolated
 from ingestion.landing.contract import contract, likely_name
 from ingestion.landing.quarantine import RejectedRow
-
-if TYPE_CHECKING:
-    import duckdb
+from ingestion.warehouses import Session
 
 DELIMITERS = ("|", ";", ",", "\t")
 BLANKS = " \t\n\v\f\r\xa0"  # what the macro `clean_text` takes off
@@ -29,7 +27,7 @@ class LineContract:
 
     table: TextTable
     module: str  # where the table is declared, for people
-    con: "duckdb.DuckDBPyConnection"
+    session: Session
 
     def check_header(self, content: FileContent) -> list[str]:
         """The names in the file's first line; raises ContractViolated when it is not the header that was declared."""
@@ -82,7 +80,7 @@ class LineContract:
             if column != "line_number":
                 for place in compute.indices_nonzero(compute.match_substring(rows[column], "\0")).to_pylist():
                     found.setdefault(place, []).append(f"{column} has the character \\u0000, which PostgreSQL does not hold")
-        for field in contract(self.table.fields, self.con):
+        for field in contract(self.table.fields, self.session):
             texts = compute.utf8_trim(rows[field.name], BLANKS)
             for place in field.rejected_texts(texts):
                 why = "is blank" if texts[place].as_py() == "" else f"is no {field.kind}"

@@ -19,7 +19,7 @@ OF_THE_FILE = ("_dlt_load_id", "file_name", "file_date")  # columns that are the
 def replayed(attempt: Attempt, table: TextTable, rows: Sequence[QuarantinedRow]) -> Replayed:
     """Lines that fit land with all other lines of their file, as raw holds them, since models take the last load of a file for
     all of it."""
-    contract = LineContract(table, "", attempt.run.session.scratch)
+    contract = LineContract(table, "", attempt.run.session)
     fitting: dict[str, list[dict[str, Any]]] = {}  # by file: lines
     reasons = {}
     for row in rows:

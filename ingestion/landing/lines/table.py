@@ -26,7 +26,7 @@ class LineLanding:
     def __init__(self, attempt: Attempt, connection: ReadsFiles, table: TextTable) -> None:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
-        self._contract = LineContract(table, f"ingestion/sources/{attempt.run.source}.py", attempt.run.session.scratch)
+        self._contract = LineContract(table, f"ingestion/sources/{attempt.run.source}.py", attempt.run.session)
         before = attempt.state.get(table.name, {})
         # By name: what tells this version of the file from another, and how many lines it had.
         self._read: dict[str, str] = dict(before.get("files", {}))

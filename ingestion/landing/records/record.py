@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow
 
@@ -14,9 +14,7 @@ from ingestion.exact_json import HALF, to_text
 from ingestion.landing.contract import FieldContract, contract
 from ingestion.landing.own_tables import Hints
 from ingestion.landing.raw_tables import CHANGED_AT
-
-if TYPE_CHECKING:
-    import duckdb
+from ingestion.warehouses import Session
 
 COLUMNS: Hints = {
     "id": {"data_type": "text"},
@@ -50,19 +48,20 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class RecordContract:
-    """The contract of a table's records. `now` bounds the time from which a record holds."""
+    """The contract of a table's records."""
 
     table: RecordTable
-    con: "duckdb.DuckDBPyConnection"
+    session: Session
 
     @cached_property
     def fields(self) -> list[FieldContract]:
         """The fields, and the key among them."""
         key = [Field(self.table.key)] if self.table.key else []
-        return contract([*key, *(field for field in self.table.fields if field.name != self.table.key)], self.con)
+        return contract([*key, *(field for field in self.table.fields if field.name != self.table.key)], self.session)
 
     def row(self, said: Any, now: datetime) -> tuple[Row, dict[str, str]]:
-        """A record as it lands, its numbers with the digits that they came with, and where and why it does not fit."""
+        """A record as it lands, its numbers with the digits that they came with, and where and why it does not fit. It holds from
+        its cursor on, but never from later than `now`."""
         table, record = self.table, self._with_names(said) if isinstance(said, dict) else {}
         key = record.get(table.key) if table.key else None
         updated_at = _timestamp(record.get(table.cursor)) if table.cursor else None
@@ -79,7 +78,7 @@ class RecordContract:
     def would_mend(self, said: Any, place: str, name: str) -> bool:
         """Whether a record that does not fit would, as far as this place goes, if the field had this name."""
         renamed = replace(self.table, renamed={**self.table.renamed, place: name})
-        _, wrong = RecordContract(renamed, self.con).row(said, datetime.now(UTC))
+        _, wrong = RecordContract(renamed, self.session).row(said, datetime.now(UTC))
         return not any(at == place or at.startswith((f"{place}.", f"{place}[")) for at in wrong)
 
     def _with_names(self, record: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ingestion.landing.replayed import Replayed
 
 def replayed(attempt: Attempt, table: RecordTable, rows: Sequence[QuarantinedRow]) -> Replayed:
     """Left out is what raw has learnt since: the record itself, or what a later load says of the same version."""
-    contract = RecordContract(table, attempt.run.session.scratch)
+    contract = RecordContract(table, attempt.run.session)
     fitting: dict[Version, tuple[str, Row]] = {}  # the last load that brought it
     reasons = {}
     for quarantined in sorted(rows, key=lambda row: row.load_id):

@@ -29,7 +29,7 @@ class RecordLanding:
     def __init__(self, attempt: Attempt, connection: ReadsRecords, table: RecordTable) -> None:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
-        self._contract = RecordContract(table, attempt.run.session.scratch)
+        self._contract = RecordContract(table, attempt.run.session)
         self._before = attempt.state.get(table.name, {})
         self._to_remember: dict[str, Any] = {}
         self._seen = Seen(datetime.now(UTC))

@@ -50,7 +50,8 @@ class BigQueryWarehouse(Warehouse):
             if method == "service-account":
                 from google.oauth2 import service_account
 
-                return service_account.Credentials.from_service_account_file(str(project_dir() / settings.get("keyfile", "")), scopes=SCOPES)
+                keyfile = str(project_dir() / settings.get("keyfile", ""))
+                return service_account.Credentials.from_service_account_file(keyfile, scopes=SCOPES)
             if method == "oauth-secrets":
                 from google.oauth2 import credentials
 
