@@ -6,7 +6,7 @@ The kinds are `ingestion.landing.exact`'s, in DuckDB; a regular expression lets 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pyarrow
@@ -26,6 +26,7 @@ ALLOWED = {
     "list": ("list",),
 }
 NUMBERS = ("text", "integer", "number")
+REMEMBERED = 10_000  # texts of a field that were put to the test one by one
 
 
 class FieldContract:
@@ -34,6 +35,7 @@ class FieldContract:
     def __init__(self, field: Field, session: Session) -> None:
         self._session = session
         self.name, self.kind, self.required = field.name, field.kind, field.required
+        self._fits = lru_cache(REMEMBERED)(self._fits_alone)
         names = self.name.split(".")
         # The way into a record: each name, whether it goes on in every element of a list, and the name of the place.
         self._steps = [(name.removesuffix("[]"), name.endswith("[]"), ".".join(names[:n])) for n, name in enumerate(names, 1)]
@@ -52,6 +54,12 @@ class FieldContract:
             return [place for (place,) in con.execute(misfits).fetchall()]
         finally:
             con.unregister("texts_to_validate")
+
+    def _fits_alone(self, text: str) -> bool:
+        try:
+            return not self._misfits(pyarrow.array([text], pyarrow.string()))
+        except UnicodeEncodeError:  # half a character, which is in no number and no date
+            return False
 
     # Texts of files
 
@@ -106,7 +114,7 @@ class FieldContract:
     def _takes(self, value: Any) -> bool:
         if self.kind in ("text", "object", "list") or self._surely_fits.fullmatch(str(value)):
             return True
-        return not self._misfits(pyarrow.array([str(value)], pyarrow.string()))
+        return self._fits(str(value))
 
 
 def contract(fields: Iterable[Field], session: Session) -> list[FieldContract]:

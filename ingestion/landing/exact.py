@@ -125,12 +125,13 @@ KIND_DAY = "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
 KIND_TIME = "[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?"
 OFFSET = "((0[0-9]|1[0-3])(:[0-5][0-9])?|14(:00)?)"
 NUMBER = "-?[0-9]{1,38}([.][0-9]{1,38})?([eE][+-]?[0-9]{1,2})?"
-EVERY_MONTHS_DAY = "[1-8][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+# All days but the 29th of February, before the year 9000.
+SURE_DAY = "[1-8][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 # What fits whatever else is true: nearly all values there are, so that the others alone are put to the test.
 SURELY = {
     "integer": "-?[0-9]{1,18}",
-    "date": EVERY_MONTHS_DAY,
-    "instant": f"{EVERY_MONTHS_DAY}{KIND_TIME}(Z|[+]{OFFSET})",
+    "date": SURE_DAY,
+    "instant": f"{SURE_DAY}{KIND_TIME}(Z|[+-]{OFFSET})",
 }
 
 
@@ -144,7 +145,9 @@ def surely_fits(kind: str) -> str:
     if kind in SURELY:
         return SURELY[kind]
     whole, places = size(kind)[0] - size(kind)[1], size(kind)[1]
-    return f"-?[0-9]{{1,{whole}}}([.][0-9]{{1,{places}}})?" if whole and places else "-?[0-9]" if whole else "0"
+    if not whole:
+        return "0"
+    return f"-?[0-9]{{1,{whole}}}" + (f"([.][0-9]{{1,{places}}}0{{0,{38 - places}}})?" if places else "")
 
 
 def size(kind: str) -> tuple[int, int]:
