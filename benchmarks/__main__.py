@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.rounds < 1:
         parser().error("--rounds must be at least 1")
     say("Warming up")
-    run([PYTHON, "-c", "import dbt.cli.main, dlt, ingestion.load, demo.run, dbt.adapters.duckdb"])
+    run([PYTHON, "-c", "import dbt.cli.main, dlt, ingestion.operations.load, demo.run, dbt.adapters.duckdb"])
     failed = [name for name in PARTS if name in options.only and not _measured(name, options)]
     return 1 if failed else 0
 

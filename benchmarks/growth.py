@@ -11,7 +11,7 @@ import duckdb
 from benchmarks.measure import Run, peak, ratio, say, seconds, table, verdict
 from benchmarks.places import Place
 from demo.servers import Systems
-from ingestion.load import source_names
+from ingestion.registry import source_names
 
 TITLE = "A day's run, as history grows"
 # Of history, at factor 1. With 3 times as much a day changes about 1 % of the rows. The company lives from January 2026, and must not

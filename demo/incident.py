@@ -13,10 +13,10 @@ from pathlib import Path
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
-from ingestion.cli import print_replays, print_reports, print_table
-from ingestion.load import source_names
+from ingestion.console import print_replays, print_reports, print_table
+from ingestion.registry import source_names
 from ingestion.sources import payments
-from ingestion.warehouse import find_warehouse
+from ingestion.warehouses import find_warehouse
 
 FRIDAY = 23  # the company's first day is the first of January 2026, a Thursday
 SCALE, SEED = 0.05, 1
@@ -39,13 +39,13 @@ def play(folder: Path, target: str = "dev") -> int:
     found = find_warehouse()
     if found.exists:
         with found.connect() as session:
-            if any(session.tables(f"raw_{name}") for name in source_names()):
+            if any(session.catalogue.tables(f"raw_{name}") for name in source_names()):
                 raise DemoError(f"{found.address} has raw tables: the story wants a warehouse of its own.")
-    declared = payments.ENDPOINTS
+    declared = payments.SOURCE
     try:
         _tell(systems)
     finally:
-        payments.ENDPOINTS = declared
+        payments.SOURCE = declared
         systems.clean()
     return 0
 
@@ -70,7 +70,8 @@ def _tell(systems: Systems) -> None:
 
     _scene("Monday, nine o'clock. An engineer reads the message above, and adds one line to ingestion/sources/payments.py:")
     print('    renamed={"amount": "total_amount"},\n')
-    payments.ENDPOINTS = tuple(replace(endpoint, renamed=MENDED) for endpoint in payments.ENDPOINTS)
+    mended = [replace(endpoint, renamed=MENDED) for endpoint in payments.SOURCE.tables]
+    payments.SOURCE = replace(payments.SOURCE, tables=mended)
     _replay()
     _expect(_run(), True, "The run after the mend")
 
@@ -121,7 +122,7 @@ def _ask(sql: str) -> Sequence[tuple]:
 
 
 def _replay() -> None:
-    from ingestion.replay import replay
+    from ingestion.operations.replay import replay
 
     print("$ ingest replay payments")
     print_replays(replay(["payments"]))

@@ -19,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import ingestion
 from demo.servers import DemoError, Systems
-from ingestion.cli import print_reports, print_table, progress
-from ingestion.warehouse import Session, Warehouse, find_warehouse
+from ingestion.console import print_reports, print_table, progress
+from ingestion.warehouses import Session, Warehouse, find_warehouse
 
 LAST_DAYS = 7  # of revenue, in the summary
 
@@ -59,7 +59,7 @@ def _check_company(warehouse: Warehouse, systems: Systems) -> None:
     """Two companies in one warehouse would be one wrong number: the first to fill it is noted in it."""
     with warehouse.connect() as session:
         session.execute("create schema if not exists raw_demo")
-        session.execute(f"create table if not exists raw_demo.company as select {session.literal(systems.id)} as id")
+        session.execute(f"create table if not exists raw_demo.company as select {session.dialect.literal(systems.id)} as id")
         if session.rows("select id from raw_demo.company") != [(systems.id,)]:
             remedy = "make clean" if warehouse.kind == "duckdb" else "empty it, or choose another"
             raise DemoError(f"{warehouse.address} was filled from another company, which is gone. Begin anew: {remedy}")

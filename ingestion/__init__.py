@@ -6,8 +6,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ingestion.load import SourceReport as SourceReport
-    from ingestion.load import run as run
+    from ingestion.operations.load import SourceReport as SourceReport
+    from ingestion.operations.load import run as run
 
 __all__ = ["SourceReport", "run"]
 
@@ -16,6 +16,6 @@ def __getattr__(name: str) -> Any:
     """Imports what was asked for only now: dlt takes half a second, and `ingest --help` needs none of it."""
     if name not in __all__:
         raise AttributeError(name)
-    from ingestion import load
+    from ingestion.operations import load
 
     return getattr(load, name)

@@ -13,12 +13,16 @@ class IngestError(Exception):
         self.remedy = remedy
 
 
-class Refused(IngestError):
-    """A table's rows are not what its columns can hold."""
+class RefusedTable(IngestError):
+    """The rows of one table are not what its columns can hold."""
 
     def __init__(self, table: str, why: IngestError) -> None:
         super().__init__(why.message, why.remedy)
         self.table = table
+
+
+class ContractViolated(IngestError):
+    """A source no longer fulfils a table's contract: nothing that it sends can be taken for what was agreed."""
 
 
 class UsageError(IngestError):

@@ -13,7 +13,7 @@ from typing import Any
 from ingestion.errors import IngestError
 
 # What the landing keeps of its own beside a source's tables; docs/sources-that-change.md describes both. Here and not in
-# `context`, as commands that only look need no Arrow.
+# `landing`, as commands that only look need no Arrow.
 OWN_TABLES = ("quarantine", "reads")
 
 # What the landing relies on, whatever `.dlt/config.toml` says about the rest.
@@ -57,7 +57,7 @@ def setting(path: str, default: Any = None) -> Any:
     """The value of a setting; raises IngestError, naming where to put it, when it is missing and has no default."""
     import dlt
 
-    value = dlt.secrets.get(path)
+    value: Any = dlt.secrets.get(path)
     if value is None:
         value = dlt.config.get(path)
     if value is None and default is None:

@@ -3,14 +3,8 @@
 Settings: sources.payments.base_url, api_token, and if need be lookback_hours.
 """
 
-from collections.abc import Sequence
-
-import pyarrow
-
-from ingestion.api import CursorPages, Endpoint, read_endpoints, replayed
-from ingestion.context import Context
-from ingestion.contract import Field, Quarantined
-from ingestion.settings import setting
+from ingestion.connectors.rest_api import CursorPages, Endpoint, RestApiSource
+from ingestion.connectors.tables import Field
 
 # What staging reads of both; a field that the provider renames gets its new name in `renamed` of its endpoint.
 COMMON = (
@@ -40,24 +34,9 @@ ENDPOINTS = (
     ),
 )
 
-
-def source(context: Context) -> list:
-    """Payments and refunds that changed since the last load."""
-    token = setting("sources.payments.api_token")
-    context.secrets.add(token)
-    client = {
-        "base_url": setting("sources.payments.base_url"),
-        "auth": {"type": "bearer", "token": token},
-        "paginator": CursorPages(next_cursor="next_cursor", parameter="cursor"),
-    }
-    return read_endpoints(
-        context,
-        client,
-        ENDPOINTS,
-        params={"limit": 500},
-    )
-
-
-def replay(context: Context, table: str, rows: Sequence[Quarantined]) -> tuple[pyarrow.Table | None, dict[str, str]]:
-    """Quarantined payments and refunds, under today's contract."""
-    return replayed(context, ENDPOINTS, table, rows)
+SOURCE = RestApiSource(
+    tables=ENDPOINTS,
+    auth="bearer",
+    pages=CursorPages(next_cursor="next_cursor", parameter="cursor"),
+    params={"limit": 500},
+)

@@ -3,11 +3,7 @@
 Settings: sources.shop.credentials, and if need be clock_sql, lookback_hours, schema.
 """
 
-from collections.abc import Sequence
-
-from ingestion.context import Context
-from ingestion.contract import Quarantined
-from ingestion.database import Table, detach, read_tables, replay_tables
+from ingestion.connectors.postgres import PostgresSource, Table
 
 # Lines before their orders: what is committed while we read may then be an order without lines, which its next
 # load completes, and never a line without its order.
@@ -29,15 +25,4 @@ TABLES = (
     ),
 )
 
-
-def source(context: Context) -> list:
-    """What changed in the shop's tables since the last load."""
-    return read_tables(context, TABLES)
-
-
-def replay(context: Context, table: str, rows: Sequence[Quarantined]) -> tuple:
-    """The quarantined rows that fit today, and why the others do not."""
-    return replay_tables(context, TABLES, table, rows)
-
-
-leave = detach
+SOURCE = PostgresSource(tables=TABLES)

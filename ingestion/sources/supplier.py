@@ -3,16 +3,11 @@
 Settings: sources.supplier.bucket_url.
 """
 
-from collections.abc import Sequence
-
-import pyarrow
-
-from ingestion.context import Context
-from ingestion.contract import Field, Quarantined
-from ingestion.files import FileSet, read_files, replayed
+from ingestion.connectors.files import FileSet, FilesSource
+from ingestion.connectors.tables import Field
 
 CATALOGUE = FileSet(
-    table="catalogue",
+    name="catalogue",
     pattern="catalogue_*.csv",
     columns=(
         Field("sku"),
@@ -26,12 +21,4 @@ CATALOGUE = FileSet(
     full=True,
 )
 
-
-def source(context: Context) -> list:
-    """The catalogues that arrived or were written anew since the last load."""
-    return read_files(context, [CATALOGUE])
-
-
-def replay(context: Context, table: str, rows: Sequence[Quarantined]) -> tuple[pyarrow.Table | None, dict[str, str]]:
-    """Quarantined lines of catalogues, under today's contract."""
-    return replayed(context, [CATALOGUE], table, rows)
+SOURCE = FilesSource(tables=[CATALOGUE])

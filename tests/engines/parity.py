@@ -24,7 +24,7 @@ from engines.servers import ENGINES, PROJECT, Column, DuckDBFile, ServerError
 from support.dbt import WITHOUT_TESTS, run_dbt
 
 from demo.servers import Systems
-from ingestion.cli import print_table
+from ingestion.console import print_table
 
 # The days run over the turn of a month.
 FIRST_DAYS, DAYS, SCALE = 30, 3, 0.02

@@ -14,7 +14,7 @@ from support.payments_api import PaymentsApi, payment
 from support.source_database import SourceDatabase, SourceServer
 
 from ingestion import sources
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 
 @pytest.fixture
@@ -39,8 +39,7 @@ def extra_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, landing: Landi
     folder = tmp_path / "sources"
     folder.mkdir()
     (folder / "extra.py").write_text(
-        "from ingestion.database import detach, read_tables\nTABLES = []\n"
-        "def source(context):\n    return read_tables(context, TABLES)\nleave = detach\n"
+        "from ingestion.connectors.postgres import PostgresSource\nTABLES = []\nSOURCE = PostgresSource(tables=TABLES)\n"
     )
     monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(folder)])
     for name in ("CREDENTIALS", "CLOCK_SQL"):
@@ -58,8 +57,8 @@ def change_endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     from ingestion.sources import payments
 
     def change(**changes: Any) -> None:
-        first, *others = payments.ENDPOINTS
-        monkeypatch.setattr(payments, "ENDPOINTS", (replace(first, **changes), *others))
+        first, *others = payments.SOURCE.tables
+        monkeypatch.setattr(payments, "SOURCE", replace(payments.SOURCE, tables=(replace(first, **changes), *others)))
 
     return change
 

@@ -12,8 +12,8 @@ from support.dbt import WITHOUT_TESTS
 from support.deployment import Deployment
 from support.landing import Landing, in_test_all
 
-from ingestion.backfill import BackfillReport, backfill
-from ingestion.status import gaps
+from ingestion.operations.backfill import BackfillReport, backfill
+from ingestion.operations.status import gaps
 
 SOURCES = ("payments", "shop", "supplier")
 FRIDAY, MONDAY = 1, 4  # the numbers of the reads before and after the weekend

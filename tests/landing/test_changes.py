@@ -8,7 +8,7 @@ import pytest
 from support.landing import assert_raw_is_the_shop, in_test_all, on
 from support.payments_api import company_api
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 from ingestion.errors import UsageError
 
 

@@ -13,7 +13,7 @@ import pytest
 from support.source_database import BEFORE, SourceDatabase
 
 import ingestion
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,12 @@ CHANGES = {
     ),
     "shrunk": Change(
         "bigint", (), f"delete from t where id > 25; {SET}0 where id = 1", [(n, n) for n in range(1, 41)], rows=40,
-        table={"keep": 0.9}, stopped=("15 of 40 rows are gone", "--allow-deletes"),
+        table={"min_retained_share": 0.9}, stopped=("15 of 40 rows are gone", "--allow-deletes"),
     ),
-    "shrunk_as_allowed": Change("bigint", (), "delete from t where id > 10", [(n, n) for n in range(1, 11)], {"keep": 0.2}, rows=40),
+    "shrunk_as_allowed": Change(
+        "bigint", (), "delete from t where id > 10", [(n, n) for n in range(1, 11)],
+        {"min_retained_share": 0.2}, rows=40,
+    ),
     "emptied": Change("bigint", ("1", "2", "3"), "delete from t", [(1, 1), (2, 2), (3, 3)], stopped=("3 of 3 rows are gone",)),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from support.landing import on
 from support.source_database import BEFORE
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 
 @on("dev", "postgres")

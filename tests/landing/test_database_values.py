@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.source_database import SourceDatabase
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 REJECTED = object()
 LONG = "é" * 70_000

@@ -6,7 +6,7 @@ from typing import Any
 from support.landing import in_test_all, on
 from support.source_database import BEFORE, NOW
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 
 @on("dev", in_test_all("postgres"))

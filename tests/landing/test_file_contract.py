@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.landing import Landing, on
 
+from ingestion.connectors.files import FilesSource
 from ingestion.sources import supplier as supplier_source
 
 HEADER = "sku|product_name|brand|category|unit_cost|pack_size\n"
@@ -34,7 +35,7 @@ def change_catalogue(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Changes the declaration of the catalogue."""
 
     def change(**changes: Any) -> None:
-        monkeypatch.setattr(supplier_source, "CATALOGUE", replace(supplier_source.CATALOGUE, **changes))
+        monkeypatch.setattr(supplier_source, "SOURCE", FilesSource(tables=[replace(supplier_source.SOURCE.tables[0], **changes)]))
 
     return change
 
@@ -91,7 +92,9 @@ def test_replayed_lines_land_with_all_other_lines_of_their_file(changing, folder
     too_short = "it has 2 fields, not 6"
     report = changing.replay("supplier")["supplier"]
     assert report.left == {"catalogue": {"unit_cost is no decimal(12, 2)": 1, too_short: 1}} and not report.replayed
-    change_catalogue(columns=tuple("unit_cost" if getattr(c, "name", c) == "unit_cost" else c for c in supplier_source.CATALOGUE.columns))
+    change_catalogue(
+        columns=tuple("unit_cost" if getattr(c, "name", c) == "unit_cost" else c for c in supplier_source.SOURCE.tables[0].columns)
+    )
     for replayed in ({"catalogue": 1}, {}):
         report = changing.replay("supplier")["supplier"]
         assert (report.replayed, report.left) == (replayed, {"catalogue": {too_short: 1}})

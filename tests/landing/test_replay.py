@@ -120,7 +120,7 @@ def test_a_run_that_dies_after_its_load_leaves_closing_its_rows_to_the_next_run(
     api.records["payments"][5] = payment(5, 8)
     closed = "select closed_as from raw_payments.quarantine"
     with monkeypatch.context() as patch:
-        patch.setattr("ingestion.context.Context.after_load", lambda context: None)
+        patch.setattr("ingestion.landing.quarantine.Quarantine.after_load", lambda quarantine: None)
         assert changing.load("payments") == {"payments": 1}
     assert changing.query(closed) == [(None,)]
     api.records["payments"] = []
@@ -131,13 +131,15 @@ def test_a_run_that_dies_after_its_load_leaves_closing_its_rows_to_the_next_run(
 KILLED = """
 import os, signal
 from dataclasses import replace
-import ingestion.replay
+import ingestion.landing.replay
+import ingestion.operations.replay
 from ingestion.sources import payments
-payments.ENDPOINTS = (replace(payments.ENDPOINTS[0], renamed={"amount": "total_amount"}), *payments.ENDPOINTS[1:])
+first, *others = payments.SOURCE.tables
+payments.SOURCE = replace(payments.SOURCE, tables=(replace(first, renamed={"amount": "total_amount"}), *others))
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-ingestion.replay._Rows.close = kill
-ingestion.replay.replay(["payments"])
+ingestion.landing.replay.Replay.close = kill
+ingestion.operations.replay.replay(["payments"])
 """
 
 

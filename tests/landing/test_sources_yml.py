@@ -37,7 +37,8 @@ class ProjectCopy:
 @pytest.fixture
 def project(changing: Landing, monkeypatch: pytest.MonkeyPatch) -> ProjectCopy:
     project = ProjectCopy(changing)
-    monkeypatch.setattr("ingestion.seam.project_dir", lambda: project.folder)
+    for module in ("dbt_source_file", "columns_read"):
+        monkeypatch.setattr(f"ingestion.operations.{module}.project_dir", lambda: project.folder)
     return project
 
 

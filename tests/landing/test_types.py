@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.landing import on
 
-from ingestion import database
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
+from ingestion.landing.rows import table
 
 
 @on("dev", "postgres", "bigquery")
@@ -97,7 +97,7 @@ def test_a_nan_goes_to_quarantine_from_any_batch_of_any_load(landing, shop, extr
 def _count_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
     """Make batches of so many rows. Returns a list that grows: how many batches each reading of rows gave."""
     counts: list[int] = []
-    original = database._Reader._batches
+    original = table.TableLanding._batches
 
     def counted(*arguments: Any) -> Iterator[Any]:
         number = len(counts)
@@ -106,6 +106,6 @@ def _count_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
             counts[number] += 1
             yield batch
 
-    monkeypatch.setattr(database, "BATCH_ROWS", rows)
-    monkeypatch.setattr(database._Reader, "_batches", counted)
+    monkeypatch.setattr(table, "BATCH_ROWS", rows)
+    monkeypatch.setattr(table.TableLanding, "_batches", counted)
     return counts

@@ -60,23 +60,23 @@ def edge_cases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     folder.mkdir()
     (folder / "edge_cases.py").write_text(
         textwrap.dedent(f"""
-        from ingestion.api import CursorPages, Endpoint, read_endpoints
-        from ingestion.contract import Field
-        from ingestion.files import FileSet, read_files
-        from ingestion.settings import setting
+        from ingestion.connectors.files import FileSet, FilesSource
+        from ingestion.connectors.rest_api import CursorPages, Endpoint, RestApiSource
+        from ingestion.connectors.tables import Field
 
         KINDS = { ({name: kind for name, (kind, _) in KINDS.items()})!r}
 
-        def source(context):
-            client = {{"base_url": setting("sources.edge_cases.base_url"), "paginator": CursorPages()}}
-            lists = [
-                Endpoint(f"api_{{name}}", name, cursor=None, fields=(Field("v", kind, required=False),)) for name, kind in KINDS.items()
-            ]
-            sets = [
-                FileSet(f"file_{{name}}", "values.csv", ("id", Field("v", kind, required=False)), delimiter="|")
-                for name, kind in KINDS.items()
-            ]
-            return read_endpoints(context, client, [*lists, Endpoint("api_raw", "raw", cursor=None)]) + read_files(context, sets)
+        lists = [
+            Endpoint(f"api_{{name}}", name, cursor=None, fields=(Field("v", kind, required=False),)) for name, kind in KINDS.items()
+        ]
+        sets = [
+            FileSet(f"file_{{name}}", "values.csv", ("id", Field("v", kind, required=False)), delimiter="|")
+            for name, kind in KINDS.items()
+        ]
+        SOURCE = (
+            RestApiSource(tables=[*lists, Endpoint("api_raw", "raw", cursor=None)], pages=CursorPages()),
+            FilesSource(tables=sets),
+        )
         """)
     )
     monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(folder)])

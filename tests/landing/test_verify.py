@@ -11,8 +11,8 @@ from support.deployment import Deployment
 from support.landing import in_test_all
 
 import ingestion
-from ingestion import checksum as module
-from ingestion.checksum import checksum
+from ingestion.operations import verify_database as module
+from ingestion.operations.verify import verify as checksum
 
 BOTH_ENGINES = pytest.mark.parametrize("deployment", ["dev", "postgres"], indirect=True)
 POSTGRES_IN_TEST_ALL = pytest.mark.parametrize("deployment", ["dev", in_test_all("postgres")], indirect=True)

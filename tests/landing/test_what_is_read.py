@@ -4,7 +4,7 @@ from pathlib import Path
 
 from support.landing import SHOP, on
 
-from ingestion.engines.postgres import PostgresSession
+from ingestion.warehouses.postgres.store import PostgresSession
 
 
 def test_only_changed_rows_leave_the_source(landing, shop):
@@ -34,11 +34,11 @@ def test_only_versions_of_changed_rows_leave_the_warehouse(landing, shop, engine
 
     def spy(session, columns, *arguments):
         relation = fetch(session, columns, *arguments)
-        fetched.append((sorted(columns), session.work.execute(f"select count(*) from {relation}").fetchone()[0]))
+        fetched.append((sorted(columns), session.scratch.execute(f"select count(*) from {relation}").fetchone()[0]))
         return relation
 
     monkeypatch.setattr(PostgresSession, "fetch", spy)
-    monkeypatch.setattr("ingestion.checksum.sample", lambda context: [])  # reads a range of each table, after the load
+    monkeypatch.setattr("ingestion.operations.verify.sample", lambda context: [])  # reads a range of each table, after the load
     assert landing.load("shop") == {"orders": 2}
     whole = sorted(["_changed_at", "_deleted_at", *SHOP["orders"].split(", ")])
     assert [count for columns, count in fetched if columns == whole] == [2]

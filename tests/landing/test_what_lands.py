@@ -7,7 +7,7 @@ from engines.servers import Column
 from support.landing import SHOP, assert_raw_is_the_shop, in_test_all, on, source_rows
 from support.payments_api import company_api
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 
 TYPES = {  # the names of the exact types on each engine
     "dev": ("DECIMAL(12,2)", "BIGINT", "TIMESTAMP WITH TIME ZONE", "DATE", "VARCHAR", "JSON"),

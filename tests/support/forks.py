@@ -23,15 +23,16 @@ from ingestion import cli
 PROJECT = Path(__file__).resolve().parent.parent.parent
 TIMEOUT = 120  # seconds
 IMPORTS = (
-    "ingestion.cli", "ingestion.load", "ingestion.status", "ingestion.checksum", "ingestion.copying", "ingestion.engines.duckdb",
-    "ingestion.engines.postgres_landing", "ingestion.sources.calendar", "ingestion.sources.payments", "ingestion.sources.shop",
+    "ingestion.cli", "ingestion.operations.load", "ingestion.operations.status", "ingestion.operations.verify",
+    "ingestion.operations.copy", "ingestion.warehouses.duckdb",
+    "ingestion.dlt_internals.postgres_copy", "ingestion.sources.calendar", "ingestion.sources.payments", "ingestion.sources.shop",
     "ingestion.sources.supplier", "dlt.destinations.impl.duckdb.duck", "dlt.destinations.impl.postgres.postgres",
     "dlt.pipeline.pipeline", "dlt.load.load", "dlt.normalize.normalize", "dlt.common.libs.pyarrow", "holidays.countries", "jinja2",
 )  # fmt: skip
 Point = tuple[str, str, int]  # one of STEPS, "before" or "after" it runs, and which run of it: 1 is the first
 COPY_JOBS = {
     "dev": "dlt.destinations.impl.duckdb.duck.DuckDbCopyJob",
-    "postgres": "ingestion.engines.postgres_landing.CopyJob",
+    "postgres": "ingestion.dlt_internals.postgres_copy.CopyJob",
     "bigquery": "dlt.destinations.impl.bigquery.bigquery.BigQueryLoadJob",
 }
 STEPS = {

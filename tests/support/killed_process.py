@@ -19,8 +19,8 @@ from dbt.adapters.sql.connections import SQLConnectionManager
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from support.dbt import dbt_command
 
-from ingestion.context import Context
-from ingestion.load import run as ingest
+from ingestion.landing.quarantine import Quarantine
+from ingestion.operations.load import run as ingest
 
 STATEMENT_END = re.compile(r";(?=(?:[^$]*\$\$[^$]*\$\$)*[^$]*$)")  # not those within $$
 
@@ -56,7 +56,7 @@ class Places:
         self.around(dlt.normalize.normalize, "w_normalize_files", "normalise")
         self.around(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
         self.around(SqlJobClientBase, "complete_load", "complete")  # the row in _dlt_loads, which makes the load count
-        self.around(Context, "after_load", "after the load")
+        self.around(Quarantine, "after_load", "after the load")
 
     def in_dbt(self) -> None:
         """Before and after each statement of a model, and of what dbt does after the last node, which is "publish"."""

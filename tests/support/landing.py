@@ -16,8 +16,8 @@ from support import forks
 from support.deployment import PROJECT
 
 import ingestion
-from ingestion.replay import ReplayReport, replay
-from ingestion.status import TableStatus, status
+from ingestion.operations.replay import ReplayReport, replay
+from ingestion.operations.status import TableStatus, status
 
 SHOP = {  # what of the shop's tables is landed
     "customers": "id, full_name, email, phone, city, segment, created_at, updated_at",

@@ -23,12 +23,12 @@ PUBLISHING = "tests/publishing/test_publication.py"
 MUTANTS = (
     # 1. Raw is kept
     Mutant(
-        "wrong types go to quarantine as null", 1, "ingestion/contract.py",
-        'if self.kind == "text" or self.fast.fullmatch(text):', "if True:",
+        "wrong types go to quarantine as null", 1, "ingestion/landing/contract.py",
+        'if self.kind in ("text", "object", "list") or self._surely_fits.fullmatch(str(value)):', "if True:",
         "tests/landing/test_api_contract.py::test_a_record_that_breaks_the_contract_goes_to_quarantine_whole_and_the_others_land",
     ),
     Mutant(
-        "numbers lose digits", 1, "ingestion/api.py",
+        "numbers lose digits", 1, "ingestion/exact_json.py",
         "return simplejson.loads(text, use_decimal=True,", "return simplejson.loads(text, use_decimal=False,",
         "tests/landing/test_payments_api.py::test_numbers_keep_their_digits",
     ),
@@ -43,44 +43,44 @@ MUTANTS = (
         "where copy_number = 1", "where copy_number >= 1", f"{HISTORY}::test_no_version_is_there_twice",
     ),
     Mutant(
-        "a killed load is loaded again", 2, "ingestion/load.py",
+        "a killed load is loaded again", 2, "ingestion/landing/pipeline.py",
         'if any(state != "new_jobs" or file_format == "model" for state, file_format in jobs):', "if False:",
         "tests/chaos/test_killed_landing.py::test_killed_in_the_first_load tests/chaos/test_killed_landing.py::test_killed_in_later_loads",
     ),
     Mutant(
-        "the look-back lands records again", 2, "ingestion/api.py",
-        "if before == digest:", "if before == digest and not key:",
+        "the look-back lands records again", 2, "ingestion/landing/records/table.py",
+        "if before == digest:", "if before == digest and not row.key:",
         "tests/landing/test_payments_api.py::test_only_changed_records_travel_and_each_lands_once",
     ),
     # 3. Nothing is lost
     Mutant(
-        "the cursor moves before the load", 3, "ingestion/load.py",
-        "        pipeline.sync_destination()\n", "",
+        "the cursor moves before the load", 3, "ingestion/dlt_internals/pipeline.py",
+        "    pipeline = pipeline.drop()\n    pipeline.sync_destination()\n", "",
         "tests/chaos/test_killed_landing.py tests/landing/test_working_folder.py",
     ),
     Mutant(
-        "no look-back for late commits", 3, "ingestion/database.py",
-        "interval '{self.source.lookback.total_seconds():.0f} seconds'\"", "interval '0 seconds'\"",
+        "no look-back for late commits", 3, "ingestion/connectors/postgres.py",
+        "interval '{self.lookback.total_seconds():.0f} seconds'\"", "interval '0 seconds'\"",
         "tests/landing/test_changes.py::test_rows_that_commit_late_land",
     ),
     Mutant(
-        "deleted rows are not looked for", 3, "ingestion/database.py",
+        "deleted rows are not looked for", 3, "ingestion/landing/rows/keys.py",
         '(("deleted", "live", "now"), ("missing", "now", "live"))', '(("deleted", "now", "now"), ("missing", "now", "live"))',
         "tests/landing/test_changes.py::test_deleted_rows_are_marked_once_and_can_return",
     ),
     # 4. Sources may change
     Mutant(
-        "a source that lost most rows is believed", 4, "ingestion/database.py",
-        "if many and not self.context.options.allow_deletes:", "if False:",
+        "a source that lost most rows is believed", 4, "ingestion/landing/rows/keys.py",
+        "if many and not facts.options.allow_deletes:", "if False:",
         "tests/landing/test_changes.py::test_a_table_that_lost_many_rows_deletes_nothing_until_it_is_allowed",
     ),
     Mutant(
-        "a truncated file is landed", 4, "ingestion/files.py",
-        "if lines < self.files.keep * before:", "if lines < 0:",
+        "a truncated file is landed", 4, "ingestion/landing/lines/table.py",
+        "if lines < self._table.min_retained_share * before:", "if lines < 0:",
         "tests/landing/test_file_contract.py::test_a_file_that_breaks_the_contract_stops_the_table_and_the_other_files_land",
     ),
     Mutant(
-        "an answer without records is an empty one", 4, "ingestion/api.py",
+        "an answer without records is an empty one", 4, "ingestion/connectors/rest_api.py",
         "if not found or not isinstance(found[0], list):", "if False:",
         "tests/landing/test_api_pages.py::test_an_answer_that_is_no_page_stops_its_table_and_no_other",
     ),
@@ -116,8 +116,8 @@ MUTANTS = (
     ),
     # 8. Any interval can be refilled
     Mutant(
-        "a backfill moves the cursor", 8, "ingestion/database.py",
-        'if not self.context.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
+        "a backfill moves the cursor", 8, "ingestion/landing/rows/cursor.py",
+        'if not facts.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
         "tests/landing/test_changes.py::test_an_interval_is_read_anew_and_the_cursor_stays",
     ),
     # 9. Only audited data is published

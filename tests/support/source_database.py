@@ -16,18 +16,14 @@ from support.landing import Landing
 import ingestion
 from demo.postgres import Postgres
 from ingestion import sources
-from ingestion.database import Table
-from ingestion.replay import ReplayReport
+from ingestion.connectors.postgres import Table
+from ingestion.operations.replay import ReplayReport
 
 BEFORE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 10, 12, tzinfo=UTC)
 MODULE = """
-from ingestion.database import detach, read_tables, replay_tables
+from ingestion.connectors.postgres import PostgresSource
 TABLES = []
-def source(context):
-    return read_tables(context, TABLES)
-def replay(context, table, rows):
-    return replay_tables(context, TABLES, table, rows)
-leave = detach
+SOURCE = PostgresSource(tables=TABLES)
 """
 
 

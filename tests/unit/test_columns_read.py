@@ -1,6 +1,6 @@
 """Which columns of raw a model reads: `ingest sources --check` finds them in its compiled SQL."""
 
-from ingestion.seam import _columns_read
+from ingestion.operations.columns_read import _columns_read
 
 KNOWN = {"raw_a": {"t": dict.fromkeys(("id", "x", "y", "z", "_load"), "text")}, "core": {"other": {"id": "text", "w": "text"}}}
 

@@ -3,7 +3,7 @@
 import pytest
 from support.landing import Landing
 
-from ingestion.database import Table
+from ingestion.connectors.postgres import Table
 from ingestion.errors import redact
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingestion.backfill import chunks_of
-from ingestion.status import BEGINNING, _covered, _joined
+from ingestion.operations.backfill import chunks_of
+from ingestion.operations.status import BEGINNING, _covered, _joined
 
 
 def day(number: int) -> datetime:

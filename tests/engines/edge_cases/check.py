@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ingestion.warehouse import Warehouse, find_warehouse
+from ingestion.warehouses import Warehouse, find_warehouse
 
 FOLDER = Path(__file__).parent
 PROJECT = FOLDER.parent.parent.parent

@@ -1,0 +1,123 @@
+"""One kind of files in one attempt: read file by file, validated. Nothing is compared with raw but the files' versions."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pyarrow
+
+from ingestion.connectors.base import File, ReadsFiles, Window
+from ingestion.connectors.tables import TextTable
+from ingestion.errors import ContractViolated, IngestError, first_line
+from ingestion.landing.attempt import Attempt
+from ingestion.landing.lines.contract import LineContract, notes
+from ingestion.landing.own_tables import Hints
+from ingestion.landing.quarantine import RejectedRow
+
+if TYPE_CHECKING:
+    from dlt.extract import DltResource
+
+
+class LineLanding:
+    """`resource` gives what lands; files are opened when it is read."""
+
+    def __init__(self, attempt: Attempt, connection: ReadsFiles, table: TextTable) -> None:
+        self._attempt, self._connection, self._table = attempt, connection, table
+        self._options = attempt.run.options
+        self._contract = LineContract(table, f"ingestion/sources/{attempt.run.source}.py", attempt.run.session)
+        before = attempt.state.get(table.name, {})
+        # By name: what tells this version of the file from another, and how many lines it had.
+        self._read: dict[str, str] = dict(before.get("files", {}))
+        self._lines: dict[str, int] = dict(before.get("lines", {}))
+
+    def resource(self) -> "DltResource":
+        columns: Hints = {
+            **{name: {"data_type": "text"} for name in self._table.names},
+            "file_name": {"data_type": "text", "nullable": False},
+            "file_date": {"data_type": "date"},
+            "line_number": {"data_type": "bigint", "nullable": False},
+        }
+        state = {"files": self._read, "lines": self._lines}
+        return self._attempt.resource(self._table.name, columns, self._new_files, state)
+
+    def _new_files(self) -> Iterator[pyarrow.Table]:
+        run, options, refused, violated = self._attempt.run, self._options, [], False
+        files = self._connection.read(self._table, Window(options.since, options.until), None if options.full else self._read)
+        self._attempt.log.covers(self._table.name, options.since, options.until or run.began_at)
+        if not files:
+            run.notes.append(f"{self._connection.url} holds no file {self._table.pattern} yet")
+        for file in files:
+            if not self._wanted(file):
+                continue
+            try:
+                rows, rejected = self._validated(file)
+            except (ContractViolated, OSError) as error:
+                refused.append(f"{file.name}: {error if isinstance(error, ContractViolated) else first_line(error)}")
+                violated |= isinstance(error, ContractViolated)
+                continue
+            self._attempt.quarantine.reject(self._table.name, rejected)
+            self._attempt.quarantine.supersede(self._open.get(file.name, set()) - {row.id(self._table.name) for row in rejected})
+            yield rows
+            self._read[file.name], self._lines[file.name] = file.version, rows.num_rows + len(rejected)
+        if refused:
+            failure = IngestError(
+                "not landed: " + " ".join(refused),
+                "A file is read again when it has changed. One that nobody will mend has to be moved away.",
+            )
+            (run.failures.add_violation if violated else run.failures.add)(self._table.name, failure)
+
+    def _validated(self, file: File) -> tuple[pyarrow.Table, list[RejectedRow]]:
+        """The lines of a file that fit, as they land, and the others; raises ContractViolated when the file as a whole is not what
+        was declared."""
+        if self._table.full and not file.day:
+            raise ContractViolated("its name has no date like 2026-01-31, which says from when on it holds.")
+        content = file.content()
+        header = self._contract.check_header(content)
+        lines = content.lines(self._table.delimiter)
+        if not lines.ends_with_line_break and lines.count in lines.unparsed:
+            raise ContractViolated("it breaks off in the middle of its last line.")
+        self._attempt.run.notes += notes(self._contract, file, header, lines)
+        found = self._contract.validated(file, header, lines)
+        self._check_size(file.name, lines.count)
+        return found
+
+    def _check_size(self, name: str, lines: int) -> None:
+        """Raises ContractViolated for a full file that lost much of what the file before it had."""
+        earlier = [other for other in self._lines if other < name]
+        if not earlier or not self._table.full or self._options.allow_deletes:
+            return
+        before = self._lines[max(earlier)]
+        if lines < self._table.min_retained_share * before:
+            raise ContractViolated(
+                f"it has {lines} lines, and the file before it had {before}.",
+                f"If that is right: ingest run {self._attempt.run.source} --allow-deletes",
+            )
+
+    # Which files
+
+    def _wanted(self, file: File) -> bool:
+        options, is_known = self._options, self._read.get(file.name) == file.version
+        if options.known and not is_known:
+            return False
+        if options.is_interval:
+            is_inside = file.day is not None and options.covers(datetime.combine(file.day, time(), UTC))
+            return is_inside and (options.known or not is_known or file.name not in self._held)
+        return options.full or not is_known
+
+    @cached_property
+    def _held(self) -> set[str]:
+        """The files of which raw has lines: a load can have been lost that the state still knows of."""
+        raw, table = self._attempt.raw, self._table.name
+        if not raw.has_rows(table):
+            return set()
+        return {name for (name,) in raw.session.rows(f"select distinct file_name from {raw.complete_rows(table)} as known")}
+
+    @cached_property
+    def _open(self) -> dict[str, set[str]]:
+        """By file: the ids of its lines in quarantine."""
+        found: dict[str, set[str]] = {}
+        for row_id, record in self._attempt.quarantine.open_records(self._table.name):
+            found.setdefault(json.loads(record)["file_name"], set()).add(row_id)
+        return found

@@ -1,0 +1,123 @@
+"""What changed at the source of one table: what the contract can bear is told, and what it can't stops the table."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+
+from ingestion.connectors.base import Window
+from ingestion.errors import ContractViolated, IngestError
+from ingestion.landing.rows.columns import Column, raw_name
+from ingestion.landing.rows.facts import TableFacts
+from ingestion.sql import quoted
+
+
+def check(facts: TableFacts) -> None:
+    """Raises IngestError when the table is not what was declared, or no longer what raw holds."""
+    if not facts.columns:
+        if facts.description.exists:
+            raise IngestError(f"{facts.where} may not be read.", "Grant SELECT on it.")
+        raise ContractViolated(f"{facts.where} does not exist.", f"Correct or remove its line in {facts.module}.")
+    _check_lost(facts)
+    _check_declared(facts)
+    _check_twins(facts)
+    for column in facts.columns:
+        if column.is_changed and not column.hint:
+            raise ContractViolated(
+                f"{facts.where}: column {column.name} is {column.source.declared}; raw holds it as {column.raw_type}.",
+                _to_widen(facts, column),
+            )
+    _check_excluded(facts)
+
+
+def _check_lost(facts: TableFacts) -> None:
+    here = {column.raw_name for column in facts.columns}
+    given_up = {*facts.table.retired, *(raw_name(facts.table, name) for name in facts.table.excluded)}
+    if lost := [name for name in facts.raw if not name.startswith("_") and name not in here | given_up]:
+        raise _lost(facts, lost)
+
+
+def _lost(facts: TableFacts, lost: list[str]) -> IngestError:
+    """What to say of columns that raw has and the source has not: perhaps only their names are new."""
+    if hidden := [name for name in facts.description.all_names if raw_name(facts.table, name) in lost]:
+        return IngestError(f"{facts.where}: column {', '.join(hidden)} may not be read.", "Grant SELECT on it.")
+    new = [column for column in facts.columns if column.raw_name not in facts.raw]
+    renamed = _likely_names(facts, lost, new)
+    found = [now for name, now in renamed.items() if facts.table.renamed.get(name) != now]
+    retired = json.dumps([*facts.table.retired, *lost], ensure_ascii=False)[1:-1]
+    message = f"{facts.where} has lost column {', '.join(lost)}"
+    gone = f"retired=({retired},)"
+    if not found:
+        others = f", and has new ones of other types: {', '.join(column.name for column in new)}" if new else ""
+        return ContractViolated(f"{message}{others}.", f"If it is gone for good, write {gone} into its line in {facts.module}.")
+    return ContractViolated(
+        f"{message}, and has {', '.join(found)}, new and of the same type.",
+        f"If that is the new name, write renamed={json.dumps(renamed, ensure_ascii=False)} into its line in {facts.module}; "
+        f"if {', '.join(lost)} is gone for good, {gone}.",
+    )
+
+
+def _likely_names(facts: TableFacts, lost: list[str], new: list[Column]) -> dict[str, str]:
+    """The names declared as new, and for each lost column the new one of the same type that is most like it."""
+    renamed = dict(facts.table.renamed)
+    stored = facts.attempt.run.session.dialect.stored
+    for name in lost:
+        alike = [c for c in new if c.name not in renamed.values() and stored(c.own_type) == facts.raw[name]]
+        if alike:
+            renamed[name] = max(alike, key=lambda c: SequenceMatcher(None, c.raw_name, name).ratio()).name
+    return renamed
+
+
+def _check_declared(facts: TableFacts) -> None:
+    declared = [*facts.table.key, *filter(None, [facts.table.cursor]), *facts.table.required]
+    if missing := [name for name in declared if not any(column.is_called(name) for column in facts.columns)]:
+        raise ContractViolated(f"{facts.where} has no column {', '.join(missing)}.", f"Declare it anew in {facts.module}.")
+
+
+def _check_twins(facts: TableFacts) -> None:
+    if twins := [name for name, count in Counter(c.raw_name for c in facts.columns).items() if count > 1]:
+        raise ContractViolated(f"{facts.where} has columns that are both {', '.join(twins)} in raw.", "Exclude one of them.")
+
+
+def _check_excluded(facts: TableFacts) -> None:
+    """An excluded column that is not there would come along unseen under a new name."""
+    if gone := set(facts.table.excluded) - set(facts.description.all_names):
+        raise ContractViolated(
+            f"column {', '.join(sorted(gone))} is to be excluded, but table {facts.name} has none.",
+            "If it was renamed, exclude the new name.",
+        )
+
+
+def refuse_types(facts: TableFacts, columns: Iterable[Column]) -> None:
+    """Raises IngestError for a column whose type has changed so that raw's can't hold a single one of its values."""
+    con = facts.attempt.run.session.scratch
+    for column in columns:
+        texts = facts.connection.read(facts.table, Window(), None).relation([column.source], texts=[column.name])
+        found = f"select bool_or({column.fits}) from {texts} as sent where {quoted(column.name)} is not null"
+        if con.execute(found).fetchall() == [(False,)]:
+            now = f"{facts.where}: column {column.name} is {column.source.declared} now"
+            raise ContractViolated(f"{now}, raw holds it as {column.raw_type}, and no value fits that.", _to_widen(facts, column))
+
+
+def notes(facts: TableFacts) -> Iterator[str]:
+    """What people should know: columns that are new, retired, or of another type than before."""
+    if new := [f"{column.name} ({column.source.declared})" for column in facts.new_columns]:
+        yield f"{facts.where} has a new column {', '.join(new)}: landed"
+    here = {column.raw_name for column in facts.columns}
+    if gone := [name for name in facts.table.retired if name in facts.raw and name not in here]:
+        yield f"{facts.where} no longer has {', '.join(gone)}: null from now on, as it is retired"
+    for column in facts.columns:
+        before, declared = facts.types.get(column.name), column.source.declared
+        now = f"{facts.where}: column {column.name} is {declared} now" + (f", and was {before}" if before else "")
+        if column.is_doubtful:
+            yield (
+                f"{now}; raw holds it as {column.raw_type}. Values that fit that exactly are landed, rows with others "
+                f"go to quarantine. {_to_widen(facts, column)}"
+            )
+        elif before != declared and (before or column.is_changed):
+            yield f"{now}; raw's {column.raw_type} holds each of its values"
+
+
+def _to_widen(facts: TableFacts, column: Column) -> str:
+    dialect = facts.attempt.run.session.dialect
+    return "To hold all of them: " + dialect.widen(facts.attempt.raw.dataset, facts.name, column.raw_name, dialect.stored(column.own_type))

@@ -1,0 +1,1 @@
+"""DuckDB as the warehouse: a file, which one program at a time may write to."""
