@@ -113,9 +113,14 @@ def test_an_interval_is_read_anew_and_the_cursor_stays(landing, shop):
     shop.execute("update orders set status = 'cancelled' where updated_at < %s and id %% 3 = 0", [middle])
     cancelled = "select count(*) from orders where updated_at < %s and id %% 3 = 0 and status = 'cancelled'"
     changed = shop.execute(cancelled, [middle]).fetchone()[0]
+    # A change after the interval: without a look-back, only a run that begins at the cursor of the last full run finds it.
+    landing.settings["SOURCES__SHOP__LOOKBACK_HOURS"] = "0"
+    newest = "(select max(id) from orders)"
+    shop.execute(f"update orders set store_id = 1 + store_id % 12, updated_at = (select now from moa.clock) where id = {newest}")
     before = landing.query("select count(*) from raw_shop.orders")[0][0]
     landed = landing.load("shop", since=middle - timedelta(days=9), until=middle)
     assert 0 < landed["orders"] <= changed and before + landed["orders"] == landing.query("select count(*) from raw_shop.orders")[0][0]
+    assert landing.load("shop") == {"orders": 1}
     assert_raw_is_the_shop(landing, shop)
     with pytest.raises(UsageError):
         landing.run("shop", since=middle, until=middle)

@@ -1,6 +1,7 @@
 """Runs of the pipeline that kill themselves by SIGKILL when they reach a place. They work in forked processes.
 
-A place is a step of the landing, or a dbt model; it is reached before and after each call of the step or statement of the model.
+A place is a step of the landing of a source ("load shop"), or a dbt model. A run reaches it before and after each call of the step,
+or statement of the model.
 Call `prepare_dlt` before importing this module, because dlt reads its settings when it is imported.
 """
 
@@ -19,8 +20,9 @@ from dbt.adapters.sql.connections import SQLConnectionManager
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from support.dbt import dbt_command
 
+from ingestion.landing.pipeline import Landing
 from ingestion.landing.quarantine import Quarantine
-from ingestion.operations.load import run as ingest
+from ingestion.operations import load
 
 STATEMENT_END = re.compile(r";(?=(?:[^$]*\$\$[^$]*\$\$)*[^$]*$)")  # not those within $$
 
@@ -30,6 +32,7 @@ class Places:
 
     def __init__(self, kill_at: tuple[str, int] | None):
         self.counts: Counter[str] = Counter()
+        self._source = ""
         self._kill_at = kill_at
 
     def reach(self, place: str | None) -> None:
@@ -39,24 +42,32 @@ class Places:
         if (place, self.counts[place]) == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def around(self, owner: Any, function: str, place: str) -> None:
-        """Reach a place before and after each call of a function."""
+    def in_landing(self) -> None:
+        self._around(dlt.extract.extractors.ArrowExtractor, "write_items", "extract")  # a batch of rows
+        self._around(dlt.normalize.normalize, "w_normalize_files", "normalise")
+        self._around(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
+        self._around(SqlJobClientBase, "complete_load", "complete")  # the row in _dlt_loads, which makes the load count
+        self._around(Quarantine, "after_load", "after the load")
+        original = Landing.land
+
+        def land(landing: Landing) -> None:
+            self._source = landing.attempt.run.source
+            original(landing)
+
+        Landing.land = land
+
+    def _around(self, owner: Any, function: str, step: str) -> None:
+        """Reach a step of the current source before and after each call of a function."""
         original = getattr(owner, function)
 
         def reaching(*arguments: Any, **options: Any) -> Any:
+            place = f"{step} {self._source}"
             self.reach(place)
             result = original(*arguments, **options)
             self.reach(place)
             return result
 
         setattr(owner, function, reaching)
-
-    def in_landing(self) -> None:
-        self.around(dlt.extract.extractors.ArrowExtractor, "write_items", "extract")  # a batch of rows
-        self.around(dlt.normalize.normalize, "w_normalize_files", "normalise")
-        self.around(dlt.load.load.Load, "w_run_job", "load")  # a table's rows
-        self.around(SqlJobClientBase, "complete_load", "complete")  # the row in _dlt_loads, which makes the load count
-        self.around(Quarantine, "after_load", "after the load")
 
     def in_dbt(self) -> None:
         """Before and after each statement of a model, and of what dbt does after the last node, which is "publish"."""
@@ -86,7 +97,7 @@ def run(folder: Path, kill_at: tuple[str, int] | None, is_landing: bool) -> int:
     places = Places(kill_at)
     if is_landing:
         places.in_landing()
-        reports = ingest()
+        reports = load.run()
         if failed := [f"{report.source}: {report.error}" for report in reports if not report.ok]:
             print("\n".join(failed))
             return 1

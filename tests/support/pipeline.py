@@ -7,7 +7,6 @@ from pathlib import Path
 from support.deployment import Deployment
 from support.processes import ForkedProcess
 
-LANDING = ("extract", "normalise", "load", "complete", "after the load")  # places before all is landed
 SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
 # What differs between any two runs: tables that hold when something ran, and columns that hold a load or a time of it.
 TABLES_OF_RUNS = {"reads", "publications", "publication_sources", "build"}

@@ -7,27 +7,27 @@ from typing import Any
 from engines.servers import DuckDBFile
 
 TYPES = {
-    "dev": {"text": "varchar", "instant": "timestamptz", "money": "decimal(12, 2)", "json": "json"},
-    "postgres": {"text": "varchar", "instant": "timestamptz", "money": "numeric(12, 2)", "json": "json"},
-    "bigquery": {"text": "string", "instant": "timestamp", "money": "numeric(12, 2)", "json": "string"},
+    "dev": {"text": "varchar", "timestamp": "timestamptz", "money": "decimal(12, 2)", "json": "json"},
+    "postgres": {"text": "varchar", "timestamp": "timestamptz", "money": "numeric(12, 2)", "json": "json"},
+    "bigquery": {"text": "string", "timestamp": "timestamp", "money": "numeric(12, 2)", "json": "string"},
 }
-LOGGED = {"updated_at": "instant", "_deleted_at": "instant", "_changed_at": "instant", "_dlt_load_id": "text"}
-LOADS = {"load_id": "text", "schema_name": "text", "status": "bigint", "inserted_at": "instant", "schema_version_hash": "text"}
+LOGGED = {"updated_at": "timestamp", "_deleted_at": "timestamp", "_changed_at": "timestamp", "_dlt_load_id": "text"}
+LOADS = {"load_id": "text", "schema_name": "text", "status": "bigint", "inserted_at": "timestamp", "schema_version_hash": "text"}
 TABLES = {
     "shop": {
         "customers": {"id": "bigint", "full_name": "text", "email": "text", "phone": "text", "city": "text", "segment": "text",
-                      "created_at": "instant", **LOGGED},
-        "products": {"id": "bigint", "sku": "text", "name": "text", "category": "text", "price": "money", "created_at": "instant",
+                      "created_at": "timestamp", **LOGGED},
+        "products": {"id": "bigint", "sku": "text", "name": "text", "category": "text", "price": "money", "created_at": "timestamp",
                      **LOGGED},
-        "stores": {"id": "bigint", "name": "text", "city": "text", "region": "text", "opened_on": "date", "created_at": "instant",
+        "stores": {"id": "bigint", "name": "text", "city": "text", "region": "text", "opened_on": "date", "created_at": "timestamp",
                    **LOGGED},
         "orders": {"id": "bigint", "customer_id": "bigint", "store_id": "bigint", "channel": "text", "status": "text",
-                   "ordered_at": "instant", **LOGGED},
+                   "ordered_at": "timestamp", **LOGGED},
         "order_items": {"id": "bigint", "order_id": "bigint", "line_number": "bigint", "product_id": "bigint", "quantity": "bigint",
                         "unit_price": "money", "discount_amount": "money", **LOGGED},
     },
     "payments": {
-        name: {"id": "text", "record": "json", "updated_at": "instant", "_changed_at": "instant", "_dlt_load_id": "text"}
+        name: {"id": "text", "record": "json", "updated_at": "timestamp", "_changed_at": "timestamp", "_dlt_load_id": "text"}
         for name in ("payments", "refunds")
     },
     "calendar": {"holidays": {"country": "text", "date": "date", "name": "text", "_dlt_load_id": "text"}},
