@@ -67,9 +67,9 @@ def _manifest(target: str | None) -> dict[str, Any]:
     loggers for the life of one."""
     with tempfile.TemporaryDirectory() as folder:
         selected = [f"source:*+1,resource_type:{kind}" for kind in ("model", "snapshot")]
-        command = ["--quiet", "compile", "--write-json", "--project-dir", str(project_dir()), "--target-path", folder, "--select", *selected]
+        command = ["--quiet", "compile", "--write-json", "--project-dir", str(project_dir()), "--target-path", folder]
         done = subprocess.run(
-            [sys.executable, "-m", "dbt.cli.main", *command, *(["--target", target] if target else [])],
+            [sys.executable, "-m", "dbt.cli.main", *command, "--select", *selected, *(["--target", target] if target else [])],
             cwd=project_dir(), capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:

@@ -20,7 +20,7 @@ def found(parity: Parity) -> dict[str, Comparison]:
 
 @pytest.fixture(scope="module")
 def compiled(parity: Parity) -> dict[str, dict[str, str]]:
-    """By engine, the SQL of every model, snapshot, analysis and test by its name; an incremental model has a second form, `… (first run)`."""
+    """By engine, the SQL of models, snapshots, analyses and tests by name; an incremental model has a second form, `… (first run)`."""
     forms: dict[str, dict[str, str]] = {target: {} for target in parity.engines}
     for suffix, options in (("", []), (" (first run)", ["--full-refresh"])):
         parity.dbt("compile", *options)

@@ -41,7 +41,7 @@ def rows_by_table(deployment: Deployment) -> dict[str, set[tuple]]:
     catalogue, found = deployment.engine.catalogue(), {}
     for name, rows in deployment.tables().items():
         columns = [column.name for column in catalogue["core" if name.startswith(("dim_", "fact_")) else "marts", name]]
-        kept = [place for place, column in enumerate(columns) if not column.endswith("load_id")]
+        kept = [place for place, column in enumerate(columns) if not column.endswith(("load_id", "load_ids"))]
         member = columns.index(f"{name.removeprefix('dim_')}_id") if name in DIMENSIONS else None
         found[name] = {(None if member is None else row[member], repr([row[place] for place in kept])) for row in rows}
         assert len(found[name]) == len(rows)

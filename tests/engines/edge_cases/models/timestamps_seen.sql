@@ -5,7 +5,7 @@ cases as (
     select
         case_name,
         {{ safe_timestamp(written('written')) }} as as_timestamp
-    from {{ ref('instants') }}
+    from {{ ref('timestamps') }}
 
 ),
 
