@@ -521,8 +521,8 @@ def test_golden_histories(told: Told):
         return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     tellings = "\n    union all\n    ".join(
-        f"select {number} as thing_id, {{{{ as_timestamp(\"'2026-01-0{day} 00:00:00+00'\") }}}} as changed_at, {text(load)} as _dlt_load_id, "
-        f"{text(a)} as a, {text(b)} as b, {text(note)} as note, {is_deleted} as is_deleted"
+        f"select {number} as thing_id, {{{{ as_timestamp(\"'2026-01-0{day} 00:00:00+00'\") }}}} as changed_at, "
+        f"{text(load)} as _dlt_load_id, {text(a)} as a, {text(b)} as b, {text(note)} as note, {is_deleted} as is_deleted"
         for number, (told_of, _) in enumerate(CASES.values())
         for day, load, a, b, note, is_deleted in told_of
     )

@@ -72,9 +72,7 @@ class Pipeline(Works):
         for (schema, name), columns in self.engine.catalogue().items():
             if schema not in SCHEMAS or name.startswith("_dlt") or name in {"reads", *CLOCKS}:
                 continue
-            names = ", ".join(
-                column.name for column in columns if not column.name.endswith(UNLIKE)
-            )
+            names = ", ".join(column.name for column in columns if not column.name.endswith(UNLIKE))
             rows = f"{schema}.{name}"
             if schema.startswith("raw_"):
                 rows += f" where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)"

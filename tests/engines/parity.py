@@ -43,7 +43,11 @@ MEANINGS = {
 # Columns that differ between any two warehouses, by table.
 OWN = {
     "_dlt_loads": {"inserted_at", "schema_version_hash"}, "reads": {"read_at", "read_from", "read_until"},
-    **{name: {"history_fingerprint"} for entity in ("customer", "product", "store") for name in (f"snap_{entity}", f"int_{entity}__versions")},
+    **{
+        name: {"history_fingerprint"}
+        for entity in ("customer", "product", "store")
+        for name in (f"snap_{entity}", f"int_{entity}__versions")
+    },
 }  # fmt: skip
 
 
