@@ -9,10 +9,10 @@ with
 models as (
 
     {%- for model in models %}
-    select '{{ model.name }}' as model
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
+        select '{{ model.name }}' as model
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 ),
@@ -25,12 +25,15 @@ upstream as (
         cast(null as {{ text }}) as source_name,
         cast(null as {{ text }}) as table_name
     {%- for model in models %}
-    {%- for source in sources %}
-    {%- for table in source.tables_of.get(model.name, []) %}
-    union all
-    select '{{ model.name }}', '{{ source.name }}', '{{ table }}'
-    {%- endfor %}
-    {%- endfor %}
+        {%- for source in sources %}
+            {%- for table in source.tables_of.get(model.name, []) %}
+                union all
+                select
+                    '{{ model.name }}' as model,
+                    '{{ source.name }}' as source_name,
+                    '{{ table }}' as table_name
+            {%- endfor %}
+        {%- endfor %}
     {%- endfor %}
 
 ),
@@ -44,14 +47,21 @@ loads as (
         cast(null as {{ type_timestamptz() }}) as inserted_at,
         cast(null as boolean) as is_current
     {%- for source in sources %}
-    union all
-    select
-        '{{ source.name }}',
-        load_id,
-        inserted_at,
-        {{ 'load_id in (select _dlt_load_id from ' ~ source.reads ~ ' where not coalesce(is_interval, false))' if source.reads else 'true' }}
-    from {{ source.loads }}
-    where status = 0
+        union all
+        select
+            '{{ source.name }}' as source_name,
+            load_id,
+            inserted_at,
+            {%- if source.reads %}
+                load_id in (
+                    select read._dlt_load_id from {{ source.reads }} as read
+                    where not coalesce(read.is_interval, false)
+                ) as is_current
+            {%- else %}
+                true as is_current
+            {%- endif %}
+        from {{ source.loads }}
+        where status = 0
     {%- endfor %}
 
 ),
@@ -67,18 +77,23 @@ reads as (
         cast(null as boolean) as is_refill,
         cast(null as {{ text }}) as reason
     {%- for source in sources if source.reads %}
-    union all
-    select
-        '{{ source.name }}',
-        table_name,
-        read_id,
-        read_at,
-        outcome,
-        outcome = 'complete' and coalesce(is_interval, false),
-        '{{ source.loads.schema }}.' || table_name || ': '
-        || coalesce(reason, case when outcome = 'complete' then 'only intervals of it were read' else outcome end)
-    from {{ source.reads }}
-    where _dlt_load_id = '' or _dlt_load_id in (select load_id from {{ source.loads }} where status = 0)
+        union all
+        select
+            '{{ source.name }}' as source_name,
+            table_name,
+            read_id,
+            read_at,
+            outcome,
+            outcome = 'complete' and coalesce(is_interval, false) as is_refill,
+            '{{ source.loads.schema }}.' || table_name || ': '
+            || coalesce(reason, case when outcome = 'complete' then 'only intervals of it were read' else outcome end) as reason
+        from {{ source.reads }}
+        where
+            _dlt_load_id = ''
+            or _dlt_load_id in (
+                select completed.load_id from {{ source.loads }} as completed
+                where completed.status = 0
+            )
     {%- endfor %}
 
 ),
@@ -86,7 +101,9 @@ reads as (
 -- The last publication, and until when what was loaded of each source is in it.
 published as (
 
-    select run_id, finished_at
+    select
+        run_id,
+        finished_at
     from {{ audited_relation('publications') }}
     where outcome = 'published'
     order by finished_at desc
@@ -96,7 +113,9 @@ published as (
 
 included as (
 
-    select source_name, loaded_until
+    select
+        source_name,
+        loaded_until
     from {{ audited_relation('publication_sources') }}
     where run_id in (select published.run_id from published)
 
@@ -105,7 +124,10 @@ included as (
 -- Loads that came later.
 newer as (
 
-    select loads.source_name, loads.load_id, loads.inserted_at
+    select
+        loads.source_name,
+        loads.load_id,
+        loads.inserted_at
     from loads
     inner join included
         on loads.source_name = included.source_name
@@ -122,16 +144,16 @@ arrived as (
         cast(null as {{ text }}) as reason,
         cast(null as {{ type_timestamptz() }}) as since
     {%- for source in sources %}
-    {%- for name, table in source.tables.items() %}
-    union all
-    select
-        '{{ source.name }}',
-        '{{ name }}',
-        '{{ table.schema }}.{{ name }} has newer data, not published yet',
-        min(inserted_at)
-    from newer
-    where source_name = '{{ source.name }}' and load_id in (select _dlt_load_id from {{ table }})
-    {%- endfor %}
+        {%- for name, table in source.tables.items() %}
+            union all
+            select
+                '{{ source.name }}' as source_name,
+                '{{ name }}' as table_name,
+                '{{ table.schema }}.{{ name }} has newer data, not published yet' as reason,
+                min(newer.inserted_at) as since
+            from newer
+            where newer.source_name = '{{ source.name }}' and newer.load_id in (select landed._dlt_load_id from {{ table }} as landed)
+        {%- endfor %}
     {%- endfor %}
 
 ),
@@ -176,45 +198,61 @@ late as (
         cast(null as {{ text }}) as source_name,
         cast(null as {{ type_timestamptz() }}) as since
     {%- for source in sources if source.late_after_hours %}
-    union all
-    select
-        '{{ source.name }}',
-        max(inserted_at)
-    from loads
-    where source_name = '{{ source.name }}' and is_current
-    having {{ epoch_microseconds('current_timestamp') }} - {{ epoch_microseconds('max(inserted_at)') }} > {{ (source.late_after_hours * 3600000000) | int }}
+        union all
+        select
+            '{{ source.name }}' as source_name,
+            max(inserted_at) as since
+        from loads
+        where source_name = '{{ source.name }}' and is_current
+        having {{ epoch_microseconds('current_timestamp') }} - {{ epoch_microseconds('max(inserted_at)') }} > {{ (source.late_after_hours * 3600000000) | int }}
     {%- endfor %}
 
 ),
 
 problems as (
 
-    select upstream.model, 1 as weight, broken.since, broken.reason
+    select
+        upstream.model,
+        1 as weight,
+        broken.since,
+        broken.reason
     from upstream
     inner join broken
         on upstream.source_name = broken.source_name and upstream.table_name = broken.table_name
     union all
     select
-        models.model, 2 as weight, min(later_runs.finished_at) as since,
+        models.model,
+        2 as weight,
+        min(later_runs.finished_at) as since,
         'the last build did not pass: ' || max(case when later_runs.recency = 1 then later_runs.reason end) as reason
     from models
     cross join later_runs
     group by models.model
     union all
     select distinct
-        upstream.model, 3 as weight, late.since,
+        upstream.model,
+        3 as weight,
+        late.since,
         late.source_name || ' was not loaded for longer than its freshness allows' as reason
     from upstream
     inner join late
         on upstream.source_name = late.source_name
     union all
-    select upstream.model, 4 as weight, arrived.since, arrived.reason
+    select
+        upstream.model,
+        4 as weight,
+        arrived.since,
+        arrived.reason
     from upstream
     inner join arrived
         on upstream.source_name = arrived.source_name and upstream.table_name = arrived.table_name
     where arrived.since is not null
     union all
-    select models.model, 5 as weight, cast(null as {{ type_timestamptz() }}) as since, 'nothing was published yet' as reason
+    select
+        models.model,
+        5 as weight,
+        cast(null as {{ type_timestamptz() }}) as since,
+        'nothing was published yet' as reason
     from models
     where not exists (select 1 from published)
 
@@ -231,19 +269,29 @@ ranked as (
 
 ),
 
+-- The end of the last load of each source that the last publication holds.
+held as (
+
+    select
+        loads.source_name,
+        max(loads.inserted_at) as data_as_of
+    from loads
+    inner join included
+        on loads.source_name = included.source_name
+        and loads.inserted_at <= included.loaded_until
+    where loads.is_current
+    group by loads.source_name
+
+),
+
 ages as (
 
-    select upstream.model, min(read.data_as_of) as data_as_of
+    select
+        upstream.model,
+        min(held.data_as_of) as data_as_of
     from upstream
-    inner join (
-        select loads.source_name, max(loads.inserted_at) as data_as_of
-        from loads
-        inner join included
-            on loads.source_name = included.source_name and loads.inserted_at <= included.loaded_until
-        where loads.is_current
-        group by loads.source_name
-    ) as read
-        on upstream.source_name = read.source_name
+    inner join held
+        on upstream.source_name = held.source_name
     group by upstream.model
 
 ),
