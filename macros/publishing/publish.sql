@@ -72,7 +72,10 @@
     {{ grant_to_readers(publication) }}
     {%- if publication.outcome == 'published' -%}
         {%- set written = publication.models | map(attribute='audited') | list -%}
-        {%- for table in written + [audited_relation('publications'), audited_relation('publication_sources')] %}
+        {%- for name in ['publications', 'publication_sources', 'publication_models'] -%}
+            {%- do written.append(audited_relation(name)) -%}
+        {%- endfor -%}
+        {%- for table in written %}
             analyze {{ table }};
         {%- endfor %}
     {%- endif %}
