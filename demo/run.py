@@ -130,7 +130,7 @@ def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: 
 
 def outcome(built: Any) -> str:
     """How many models and tests passed; the failures by name."""
-    kinds = {"seed": "seed", "model": "model", "test": "test", "unit_test": "test"}
+    kinds = {"seed": "seed", "model": "model", "snapshot": "snapshot", "test": "test", "unit_test": "test"}
     if not built.result:
         return "dbt build did not come to its end; run it again."
     passed, failed, skipped = Counter(), [], 0

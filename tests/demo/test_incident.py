@@ -17,7 +17,7 @@ CHANGING = {
     r"\d{4}-\d\d-\d\d \d\d:\d\d": "TIME",
     r" +\d+\.\d$": " SECONDS",
     r"(order_items( +[\d,]+){3}) .*": r"\1 SOME",
-    r"\d+ (tests|models)": r"N \1",
+    r"\d+ (tests|models|snapshots)": r"N \1",
     r"\d+ more were skipped": "N more were skipped",
 }
 
