@@ -13,7 +13,7 @@ from pathlib import Path
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
-from ingestion.console import print_replays, print_reports, print_table
+from ingestion.console import keep_lines_in_order, print_replays, print_reports, print_table
 from ingestion.registry import source_names
 from ingestion.sources import payments
 from ingestion.warehouses import find_warehouse
@@ -52,6 +52,7 @@ def play(folder: Path, target: str = "dev") -> int:
 
 def _tell(systems: Systems) -> None:
     _scene("Friday, 23 January, the shops have closed. The nightly run.")
+    keep_lines_in_order()
     systems.start(days=FRIDAY, scale=SCALE, seed=SEED)
     os.environ.update(systems.settings())
     _expect(_run(), True, "Friday's run")

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 import ingestion
 from demo.servers import DemoError, Systems
-from ingestion.console import print_reports, print_table, progress
+from ingestion.console import keep_lines_in_order, print_reports, print_table, progress
 from ingestion.warehouses import Session, Warehouse, find_warehouse
 
 LAST_DAYS = 7  # of revenue, in the summary
@@ -31,6 +31,7 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
     Returns 0 when every source was loaded and everything was built and passed its tests, else 1: what could be
     done is done and shown all the same.
     """
+    keep_lines_in_order()
     warehouse = find_warehouse()
     with warehouse.connect():
         pass  # a warehouse that another program holds is better found now than after minutes

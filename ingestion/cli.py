@@ -9,7 +9,16 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from ingestion.console import print_checks, print_gaps, print_replays, print_reports, print_status, print_table, progress
+from ingestion.console import (
+    keep_lines_in_order,
+    print_checks,
+    print_gaps,
+    print_replays,
+    print_reports,
+    print_status,
+    print_table,
+    progress,
+)
 from ingestion.errors import IngestError, UsageError
 from ingestion.registry import source_names
 
@@ -26,6 +35,7 @@ or BigQuery. The sources' connections come from the environment or .dlt/secrets.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
+    keep_lines_in_order()
     parser, commands = _parser()
     options = parser.parse_args(_with_command(list(sys.argv[1:] if arguments is None else arguments), commands))
     try:

@@ -1,6 +1,7 @@
 """What people see of `ingest`: tables, notes and progress. Plain text on purpose: it looks the same in a terminal, in a log
 and in a pipe. Results go to stdout; what should be known, and what went wrong, to stderr."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from ingestion.operations.replay import ReplayReport
     from ingestion.operations.status import Coverage, TableStatus
     from ingestion.operations.verify import TableCheck
+
+
+def keep_lines_in_order() -> None:
+    """Write each line at once. Results on stdout would otherwise come after notes on stderr that belong below them, wherever both go to
+    one file: a log of cron, `> run.log 2>&1`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not where a caller has put something else in its place
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 def print_status(rows: "Sequence[TableStatus]") -> None:

@@ -163,6 +163,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A developer's own settings must not reach the tests, nor the tests a developer's systems."""
+    # With it the order of lines in a log would be right by itself: docs/incident.md is compared with one.
+    os.environ.pop("PYTHONUNBUFFERED", None)
     for name in [name for name in os.environ if name.startswith(("SOURCES__", "DBT_", "DEMO_", "WAREHOUSE_", "GOOGLE_", "BIGQUERY_"))]:
         del os.environ[name]
     shared = tmp_path_factory.getbasetemp()

@@ -9,7 +9,7 @@ from support.source_database import BEFORE, NOW
 from ingestion.connectors.postgres import Table
 
 
-@on("dev", in_test_all("postgres"))
+@on("dev", "postgres")
 def test_what_the_source_has_now_is_the_latest_version(database):
     """A late commit with an older cursor, a cursor of 2099, a clock set back, a row that is deleted and comes back."""
     database.execute(
