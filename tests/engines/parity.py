@@ -26,8 +26,8 @@ from support.dbt import WITHOUT_TESTS, run_dbt
 from demo.servers import Systems
 from ingestion.console import print_table
 
-# The days run over the turn of a month.
-FIRST_DAYS, DAYS, SCALE = 30, 3, 0.02
+# The day after the first load begins a month.
+FIRST_DAYS, DAYS, SCALE = 31, 3, 0.02
 LAYERS = ("raw", "staging", "intermediate", "snapshots", "core", "marts")
 SHOWN = 20  # differences of a table that are printed
 

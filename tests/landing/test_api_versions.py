@@ -2,14 +2,14 @@
 
 import json
 
-from support.landing import on
+from support.landing import in_test_all, on
 from support.payments_api import payment
 
 LATEST = "select record from raw_payments.payments where id = 'pay_05' order by _changed_at desc, _dlt_load_id desc limit 1"
 FUTURE = "2099-01-01T00:00:00.000Z"
 
 
-@on("dev", "postgres")
+@on("dev", in_test_all("postgres"))
 def test_what_an_api_sends_now_is_the_latest_version_whatever_its_date(changing, api, change_endpoint):
     """A record dated 2099 by mistake is put right, once when it landed and once when it was in quarantine."""
     for wrong in (payment(5, 6, status="failed"), payment(5, 6, status="failed", amount=None)):
