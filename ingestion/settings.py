@@ -14,7 +14,7 @@ from ingestion.errors import IngestError
 
 # What the landing keeps of its own beside a source's tables; docs/sources-that-change.md describes both. Here and not in
 # `landing`, as commands that only look need no Arrow.
-OWN_TABLES = ("quarantine", "reads")
+OWN_TABLES = ("quarantine", "read_log")
 
 # What the landing relies on, whatever `.dlt/config.toml` says about the rest.
 DLT_DEFAULTS = {

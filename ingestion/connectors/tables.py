@@ -1,5 +1,6 @@
 """Declarations: what a table is, by the form in which its rows come. The landing goes by these, never by the kind of system."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
@@ -7,6 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+KINDS = r"text|integer|decimal\(\d+, *\d+\)|date|timestamp|object|list"
 
 
 class Delivery(Enum):
@@ -19,13 +23,20 @@ class Delivery(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """A field that models read. `kind` is text, integer, decimal(precision, scale), date or instant, in an API's records
+    """A field that models read. `kind` is text, integer, decimal(precision, scale), date or timestamp, in an API's records
     also object or list. In an API's records a name may lead into objects and lists: `amount.value`, `lines[].amount`.
     A row without a required field, or with a null or a blank in it, goes to quarantine."""
 
     name: str
     kind: str = "text"
     required: bool = True
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(KINDS, self.kind):
+            raise ValueError(
+                f"field {self.name}: the kind {self.kind} is unknown; use text, integer, decimal(precision, scale), date, timestamp, "
+                "object or list"
+            )
 
 
 @dataclass(frozen=True)

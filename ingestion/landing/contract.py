@@ -21,7 +21,7 @@ ALLOWED = {
     "text": ("text", "integer", "boolean"),  # engines spell a fraction in their own ways
     "integer": ("text", "integer"),
     "date": ("text",),
-    "instant": ("text",),
+    "timestamp": ("text",),
     "object": ("object",),
     "list": ("list",),
 }
@@ -109,7 +109,9 @@ class FieldContract:
             return f"{self.name} is {_a(found)}, not {_a(self.kind)}"
         if found == "number" and Decimal(repr(float(value))) != value:
             return f"{self.name} is a number of more digits than DuckDB keeps in JSON; as a string it would land"
-        return None if self._takes(value) else f"{self.name} is {found} that is no {self.kind}"
+        if self._takes(value):
+            return None
+        return f"{self.name} is {_a(found)} {'out of range' if found == self.kind else f'that is not {_a(self.kind)}'}"
 
     def _takes(self, value: Any) -> bool:
         if self.kind in ("text", "object", "list") or self._surely_fits.fullmatch(str(value)):

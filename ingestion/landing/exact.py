@@ -2,8 +2,8 @@
 
 There are two vocabularies. The *types* of raw's columns (BIGINT, DECIMAL(12,2), TIMESTAMP …) are for values of databases: a
 text fits when the column's own text of it says the same, as DuckDB's casts alone would round 1.239 to 1.24, take 017 for 17,
-and forget the BC of a date. The *kinds* of fields (integer, decimal(12, 2), instant …) are for texts that stay texts in raw:
-one fits when the macro of staging that casts it (`safe_integer`, `safe_decimal`, `safe_date`, `safe_instant`) loses nothing.
+and forget the BC of a date. The *kinds* of fields (integer, decimal(12, 2), timestamp …) are for texts that stay texts in raw:
+one fits when the macro of staging that casts it (`safe_integer`, `safe_decimal`, `safe_date`, `safe_timestamp`) loses nothing.
 So what fits here is exact in staging, and is never a null there.
 """
 
@@ -131,7 +131,7 @@ SURE_DAY = "[1-8][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2
 SURELY = {
     "integer": "-?[0-9]{1,18}",
     "date": SURE_DAY,
-    "instant": f"{SURE_DAY}{KIND_TIME}(Z|[+-]{OFFSET})",
+    "timestamp": f"{SURE_DAY}{KIND_TIME}(Z|[+-]{OFFSET})",
 }
 
 
@@ -164,7 +164,7 @@ def _fits_kind(text: str, kind: str) -> str:
         return f"regexp_full_match({text}, '-?[0-9]{{1,19}}') and {number} between -9223372036854775808 and 9223372036854775807"
     if kind == "date":
         return f"regexp_full_match({text}, '{KIND_DAY}') and try_cast({text} as date) is not null"
-    if kind == "instant":
+    if kind == "timestamp":
         # BigQuery ends with the year 9999, so the macro takes none of its timestamps from the west.
         west = f"regexp_full_match({text}, '{KIND_DAY}{KIND_TIME}-{OFFSET}') and not starts_with({text}, '9999')"
         utc_or_east = f"regexp_full_match({text}, '{KIND_DAY}{KIND_TIME}(Z|[+]{OFFSET})')"

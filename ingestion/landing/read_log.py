@@ -1,4 +1,4 @@
-"""What was read of each table, and how it went: `raw_<source>.reads`. It lands in the same load as the rows, so that the one
+"""What was read of each table, and how it went: `raw_<source>.read_log`. It lands in the same load as the rows, so that the one
 is never there without the other."""
 
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,8 @@ from ingestion.landing.own_tables import Hints, as_arrow
 from ingestion.landing.raw_tables import RawTables
 from ingestion.landing.run import Run
 
-TABLE = "reads"
-DIFFERS = "differs"  # the outcome of a read after which raw is not what the source says
+TABLE = "read_log"
+MISMATCH = "mismatch"  # the outcome of a read after which raw is not what the source says
 COLUMNS: Hints = {
     "read_id": {"data_type": "bigint", "nullable": False},
     "table_name": {"data_type": "text", "nullable": False},
@@ -67,7 +67,7 @@ class ReadLog:
 
     def record_difference(self, table: str, why: str) -> None:
         """Records, outside of any load, that what raw holds of a table differs from the source."""
-        self._record([table], why, {"outcome": DIFFERS})
+        self._record([table], why, {"outcome": MISMATCH})
 
     def _record(self, tables: list[str], why: str, found: Mapping[str, str]) -> None:
         raw = RawTables(self._raw.session, self._raw.dataset)  # this attempt may have made the tables
@@ -87,7 +87,7 @@ class ReadLog:
         session = self._raw.session
         is_table, last = f"table_name = {session.dialect.literal(table)}", "select coalesce(max(read_id), 0) from"
         is_whole = "outcome = 'complete' and read_from is null and read_until is not null and not coalesce(is_interval, false)"
-        [(differed,)] = session.rows(f"{last} {self._raw.name(TABLE)} where {is_table} and outcome = '{DIFFERS}'")
+        [(differed,)] = session.rows(f"{last} {self._raw.name(TABLE)} where {is_table} and outcome = '{MISMATCH}'")
         [(whole,)] = session.rows(f"{last} {self._raw.complete_rows(TABLE)} as known where {is_table} and {is_whole}")
         return bool(differed > whole)
 

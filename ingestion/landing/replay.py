@@ -78,7 +78,7 @@ class Replay:
             last = raw.session.rows(f"select outcome from {raw.name(read_log.TABLE)} where {is_table} order by read_id desc limit 1")
             if last and last[0][0] != "complete":
                 outcome = last[0][0]
-                yield f"{table}: its last read was {outcome}, so models that read it wait for the next: ingest {attempt.run.source}"
+                yield f"{table}: its last read is {outcome}, so models that read it wait for the next: ingest {attempt.run.source}"
 
 
 def _once(rows: "pyarrow.Table") -> Callable[[], Iterator[Any]]:

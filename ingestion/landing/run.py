@@ -64,7 +64,7 @@ class Failures:
         """How the read of a table ended, as the read log has it."""
         if table not in self.reasons:
             return "complete"
-        return "stopped" if table in self._violated else "failed"
+        return "contract_violated" if table in self._violated else "failed"
 
     def __str__(self) -> str:
         return "; ".join(f"{table}: {why}" for table, why in sorted(self.reasons.items()))

@@ -3,7 +3,7 @@
 Each chunk is one load of `[from, until)` that moves no cursor, and lands what raw lacks of it. What the source itself no
 longer has does not come back: a version of a row that was replaced since, or the moment at which a row was deleted.
 
-`raw_<source>.reads` is the memory: a chunk was read when a read took in exactly this interval and was complete. Chunks are
+`raw_<source>.read_log` is the memory: a chunk was read when a read took in exactly this interval and was complete. Chunks are
 read in their order, and a backfill that has come to the last one is over. So what was read since the first chunk was last
 read belongs to the latest backfill of this interval. Unless that is over, or with `again`, its chunks are not read again.
 """
@@ -98,11 +98,11 @@ def _already_read(source: str, target: str | None, chunks: Sequence[Interval]) -
 
 def _complete_reads(session: Session, schema: str) -> list[tuple[int, Interval]]:
     """Number and interval of the runs that were complete for every table."""
-    if not {"reads", "_dlt_loads"} <= set(session.catalogue.tables(schema)):
+    if not {"read_log", "_dlt_loads"} <= set(session.catalogue.tables(schema)):
         return []
     rows = session.rows(
         f"""
-        select read_id, min(read_from), max(read_until) from {session.dialect.table(schema, "reads")}
+        select read_id, min(read_from), max(read_until) from {session.dialect.table(schema, "read_log")}
         where _dlt_load_id in (select load_id from {session.dialect.table(schema, "_dlt_loads")} where status = 0)
         group by read_id
         having

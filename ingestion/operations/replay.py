@@ -1,6 +1,6 @@
 """`ingest replay`: puts quarantined rows through again, once the contract or the mapping is mended.
 
-A replay is no read of the source: it leaves the read log as it is. A table whose last read was stopped is built again after the
+A replay is no read of the source: it leaves the read log as it is. A table whose last read violated its contract is built again after the
 next `ingest SOURCE`, which is complete now that the source and the contract agree.
 """
 

@@ -28,7 +28,7 @@ class TableStatus:
     cursor: str | None = None  # how far the source was read
     read_at: datetime | None = None  # when the source was last asked with success, whether it had news or not
     quarantined: int = 0  # rows that wait in quarantine
-    outcome: str | None = None  # of the last read: complete, stopped, failed or differs
+    outcome: str | None = None  # of the last read: complete, failed, contract_violated or mismatch
     reason: str | None = None  # … why it was not complete
     tried_at: datetime | None = None  # … when it was
 
@@ -145,10 +145,10 @@ def _quarantined(session: Session, schema: str) -> Counter[str]:
 
 def _last_reads(session: Session, schema: str) -> dict[str, tuple[str, str | None, datetime]]:
     """By table: outcome, reason and time of its last read. What was recorded beside a load counts when that is complete."""
-    if "reads" not in session.catalogue.tables(schema):
+    if "read_log" not in session.catalogue.tables(schema):
         return {}
     rows = session.rows(
-        f"select table_name, outcome, reason, read_at from {session.dialect.table(schema, 'reads')} "
+        f"select table_name, outcome, reason, read_at from {session.dialect.table(schema, 'read_log')} "
         f"where (_dlt_load_id = '' or {_is_complete(session, schema)}) "
         "and not (outcome = 'complete' and coalesce(is_interval, false)) order by read_id"
     )
@@ -166,9 +166,9 @@ def _coverage(session: Session, source: str, table: str) -> Coverage:
             f"where file_date is not null and {_is_complete(session, schema)} order by file_date"
         )
         return Coverage(source, table, *_joined([_day(day) for (day,) in dates]))
-    if "reads" not in session.catalogue.tables(schema):
+    if "read_log" not in session.catalogue.tables(schema):
         return Coverage(source, table)
-    name = session.dialect.table(schema, "reads")
+    name = session.dialect.table(schema, "read_log")
     numbers = {number for (number,) in session.rows(f"select distinct read_id from {name}")}
     reads = session.rows(
         f"select read_id, read_from, read_until, coalesce(is_interval, false) from {name} "

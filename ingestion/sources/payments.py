@@ -12,8 +12,8 @@ COMMON = (
     Field("amount.value", "decimal(18, 2)"),
     Field("amount.currency"),
     Field("status"),
-    Field("created_at", "instant"),
-    Field("updated_at", "instant"),
+    Field("created_at", "timestamp"),
+    Field("updated_at", "timestamp"),
 )
 ENDPOINTS = (
     Endpoint(

@@ -4,7 +4,7 @@
     tables            the relations of its tables, by name
     tables_of         the names of the tables that a model is made of, by the model's name
     loads             its `_dlt_loads`
-    reads             its `reads`; none when there is no such table yet
+    read_log          its `read_log`; none when there is no such table yet
     late_after_hours  its freshness's `warn_after`; none when it has none
 
   models: of `published_models`.   there: of `publication_catalogue`.
@@ -12,13 +12,13 @@
 {% macro upstream_sources(models, there) -%}
     {%- set sources = {} -%}
     {%- for table in graph.sources.values() if table.name == '_dlt_loads' -%}
-        {%- set reads = api.Relation.create(database=table.database, schema=table.schema, identifier='reads') -%}
+        {%- set read_log = api.Relation.create(database=table.database, schema=table.schema, identifier='read_log') -%}
         {%- do sources.update({table.source_name: {
             'name': table.source_name,
             'tables': {},
             'tables_of': {},
             'loads': api.Relation.create(database=table.database, schema=table.schema, identifier=table.identifier),
-            'reads': reads if reads | string in there else none,
+            'read_log': read_log if read_log | string in there else none,
             'late_after_hours': none,
         }}) -%}
     {%- endfor -%}

@@ -8,7 +8,7 @@
     where
         status = 0
         and load_id in (
-            select _dlt_load_id from {{ table.incorporate(path={'identifier': 'reads'}) }}
+            select _dlt_load_id from {{ table.incorporate(path={'identifier': 'read_log'}) }}
             where not coalesce(is_interval, false)
         )
 {%- endmacro %}

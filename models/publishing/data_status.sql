@@ -52,9 +52,9 @@ loads as (
             '{{ source.name }}' as source_name,
             load_id,
             inserted_at,
-            {%- if source.reads %}
+            {%- if source.read_log %}
                 load_id in (
-                    select read._dlt_load_id from {{ source.reads }} as read
+                    select read._dlt_load_id from {{ source.read_log }} as read
                     where not coalesce(read.is_interval, false)
                 ) as is_current
             {%- else %}
@@ -76,7 +76,7 @@ reads as (
         cast(null as {{ text }}) as outcome,
         cast(null as boolean) as is_refill,
         cast(null as {{ text }}) as reason
-    {%- for source in sources if source.reads %}
+    {%- for source in sources if source.read_log %}
         union all
         select
             '{{ source.name }}' as source_name,
@@ -87,7 +87,7 @@ reads as (
             outcome = 'complete' and coalesce(is_interval, false) as is_refill,
             '{{ source.loads.schema }}.' || table_name || ': '
             || coalesce(reason, case when outcome = 'complete' then 'only intervals of it were read' else outcome end) as reason
-        from {{ source.reads }}
+        from {{ source.read_log }}
         where
             _dlt_load_id = ''
             or _dlt_load_id in (

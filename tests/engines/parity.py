@@ -38,11 +38,11 @@ MEANINGS = {
     "decimal": {"decimal"}, "numeric": {"decimal"},
     "varchar": {"text"}, "character varying": {"text"}, "text": {"text"}, "string": {"text", "json"}, "json": {"json"},
     "boolean": {"boolean"}, "date": {"date"},
-    "timestamp with time zone": {"instant"}, "timestamp": {"instant"},
+    "timestamp with time zone": {"timestamp"}, "timestamp": {"timestamp"},
 }  # fmt: skip
 # Columns that differ between any two warehouses, by table.
 OWN = {
-    "_dlt_loads": {"inserted_at", "schema_version_hash"}, "reads": {"read_at", "read_from", "read_until"},
+    "_dlt_loads": {"inserted_at", "schema_version_hash"}, "read_log": {"read_at", "read_from", "read_until"},
     **{
         name: {"history_fingerprint"}
         for entity in ("customer", "product", "store")

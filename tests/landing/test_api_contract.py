@@ -16,13 +16,13 @@ REJECTED = [  # a record, and the reason why it goes to quarantine
     (payment(23, amount=[AMOUNT]), "amount is a list, not an object"),
     (payment(24, amount=AMOUNT | {"value": {"cents": 150}}), "amount.value is an object, not a decimal(18, 2)"),
     (payment(25, amount=AMOUNT | {"value": None}), "amount.value is null"),
-    (payment(26, amount=AMOUNT | {"value": "1,50"}), "amount.value is text that is no decimal(18, 2)"),
-    (payment(27, amount=AMOUNT | {"value": "1.505"}), "amount.value is text that is no decimal(18, 2)"),
+    (payment(26, amount=AMOUNT | {"value": "1,50"}), "amount.value is text that is not a decimal(18, 2)"),
+    (payment(27, amount=AMOUNT | {"value": "1.505"}), "amount.value is text that is not a decimal(18, 2)"),
     (payment(28, amount=AMOUNT | {"value": True}), "amount.value is a boolean, not a decimal(18, 2)"),
-    (payment(29, order={"id": "29a"}), "order.id is text that is no integer"),
-    (payment(30, order={"id": 2**63}), "order.id is integer that is no integer"),
-    (payment(31, created_at=1767225600), "created_at is an integer, not an instant"),
-    (payment(32, created_at="2026-01-01T03:00:00"), "created_at is text that is no instant"),
+    (payment(29, order={"id": "29a"}), "order.id is text that is not an integer"),
+    (payment(30, order={"id": 2**63}), "order.id is an integer out of range"),
+    (payment(31, created_at=1767225600), "created_at is an integer, not a timestamp"),
+    (payment(32, created_at="2026-01-01T03:00:00"), "created_at is text that is not a timestamp"),
     (payment(33, status=...), "status is missing"),
     (payment(34, method={"type": "card", "card": "visa"}), "method.card is text, not an object"),
     (payment(35, updated_at=...), "updated_at is missing"),
@@ -50,7 +50,7 @@ def test_a_record_that_breaks_the_contract_goes_to_quarantine_whole_and_the_othe
     report = changing.try_to_load("payments")
     assert report.ok and report.tables == {"payments": len(ACCEPTED), "refunds": 1}
     assert report.quarantined == {"payments": len(REJECTED), "refunds": 2}
-    assert "payments: 2 rows in quarantine: amount.value is text that is no decimal(18, 2)" in report.notes
+    assert "payments: 2 rows in quarantine: amount.value is text that is not a decimal(18, 2)" in report.notes
     assert [json.loads(record) for _, record in changing.raw()] == ACCEPTED
     quarantined = changing.quarantine("payments", "payments")
     assert sorted((why, repr(record)) for why, record, _ in quarantined) == sorted((why, repr(record)) for record, why in REJECTED)
@@ -89,7 +89,7 @@ def test_a_field_of_another_type_in_all_records_stops_the_table(changing, api):
     api.records["payments"] += [payment(n, 10, amount=f"{n}.50") for n in (6, 7)]
     error = changing.try_to_load("payments").error
     assert "amount is text, not an object in all of 2 new records" in error and "renamed" not in error
-    assert changing.outcome("payments", "payments") == "stopped" and len(changing.quarantine("payments", "payments")) == 2
+    assert changing.outcome("payments", "payments") == "contract_violated" and len(changing.quarantine("payments", "payments")) == 2
 
 
 def test_a_field_renamed_between_two_reads_stops_the_table(changing, api):
@@ -104,7 +104,7 @@ def test_a_field_renamed_between_two_reads_stops_the_table(changing, api):
     api.records["payments"] = [payment(11, 12), *(renamed_payment(n, 13) for n in (12, 13, 14))]
     error = changing.try_to_load("payments").error
     assert "amount is missing in all of 3 new records" in error and "pay_11" in changing.ids()
-    assert changing.outcome("payments", "payments") == "stopped"
+    assert changing.outcome("payments", "payments") == "contract_violated"
 
 
 def test_a_record_dated_in_the_future_does_not_hide_a_rename(changing, api):
@@ -120,7 +120,7 @@ def test_a_backfill_that_succeeds_does_not_reopen_a_stopped_table(changing, api)
     assert not changing.try_to_load("payments").ok
     assert changing.try_to_load("payments", since=datetime(2026, 1, 2, tzinfo=UTC), until=datetime(2026, 1, 4, tzinfo=UTC)).ok
     [line] = [line for line in changing.status("payments") if line.table == "payments"]
-    assert line.outcome == "stopped" and "amount is missing" in line.reason
+    assert line.outcome == "contract_violated" and "amount is missing" in line.reason
 
 
 # Fields that are not in the contract

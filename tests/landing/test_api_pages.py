@@ -25,7 +25,7 @@ def test_an_answer_that_is_no_page_stops_its_table_and_no_other(changing, api, p
     api.script = [(200, page, {}) for page in pages]
     report = changing.try_to_load("payments")
     assert not report.ok and reason in report.error and report.tables == {"payments": 0, "refunds": 1}
-    assert changing.outcome("payments", "payments") == "stopped" and changing.outcome("payments", "refunds") == "complete"
+    assert changing.outcome("payments", "payments") == "contract_violated" and changing.outcome("payments", "refunds") == "complete"
     assert changing.load("payments") == {"payments": 6}, "the cursor did not move"
 
 
@@ -46,7 +46,7 @@ def test_a_list_that_shrank_stops_the_table(changing, api, change_endpoint):
     for _ in range(2):
         report = changing.try_to_load("payments")
         assert not report.ok and "7 records came, and 10 the last time" in report.error
-        assert changing.outcome("payments", "payments") == "stopped"
+        assert changing.outcome("payments", "payments") == "contract_violated"
     assert changing.load("payments", allow_deletes=True) == {}
     assert changing.load("payments") == {}, "the next list is compared with the 7 records"
 
@@ -62,7 +62,7 @@ def test_consecutive_reads_overlap_and_an_interval_covers_what_was_asked(changin
     changing.load("payments")
     changing.load("payments")
     changing.load("payments", since=DAY_2, until=DAY_4)
-    covered = "select read_from, read_until from raw_payments.reads where table_name = 'payments' order by read_id"
+    covered = "select read_from, read_until from raw_payments.read_log where table_name = 'payments' order by read_id"
     (start, end), (next_start, next_end), interval = changing.query(covered)
     assert start is None and end == next_end == datetime(2026, 1, 6, 3, tzinfo=UTC), "up to the last record, in the API's time"
     assert next_start == datetime(2026, 1, 4, 3, tzinfo=UTC), "48 hours before it"

@@ -23,7 +23,7 @@ DIMENSIONS = {"dim_customer": "customers", "dim_product": "products", "dim_store
 def lose_weekend(deployment: Deployment, source: str) -> None:
     """Take the loads between Friday's and Monday's read of a source out of raw, as if they had never been."""
     numbers = ", ".join(map(str, range(FRIDAY + 1, MONDAY)))
-    found = deployment.query(f"select distinct _dlt_load_id from raw_{source}.reads where read_id in ({numbers})")
+    found = deployment.query(f"select distinct _dlt_load_id from raw_{source}.read_log where read_id in ({numbers})")
     loads = ", ".join(f"'{load}'" for (load,) in found)
     for schema, table in deployment.engine.catalogue():
         if schema == f"raw_{source}" and table != "_dlt_version":
@@ -68,7 +68,7 @@ def test_a_lost_weekend_is_reported_and_restored(deploy: Callable[..., Deploymen
     deployment.build(*WITHOUT_TESTS)
     undisturbed, times = rows_by_table(deployment), version_times(deployment)
     friday, monday = (
-        deployment.query(f"select max(read_until) from raw_shop.reads where read_id = {number}")[0][0] for number in (FRIDAY, MONDAY)
+        deployment.query(f"select max(read_until) from raw_shop.read_log where read_id = {number}")[0][0] for number in (FRIDAY, MONDAY)
     )
     [(monday_load,)] = deployment.query("select max(load_id) from raw_shop._dlt_loads")
     assert commands.ingest(deployment.call, "status", "--gaps").returncode == 0

@@ -219,7 +219,7 @@ def test_a_table_that_changes(outcome: Outcome, name: str):
     assert outcome.raw[name] == change.raw
     assert outcome.quarantined[name] == change.quarantined
     recorded, reason, landed, quarantined = outcome.reads[name]
-    assert recorded == ("stopped" if change.stopped else "failed" if change.failed else "complete")
+    assert recorded == ("contract_violated" if change.stopped else "failed" if change.failed else "complete")
     assert quarantined == len(change.quarantined) == report.quarantined.get(name, 0)
     reason = reason or ""
     assert [word for word in change.stopped + change.failed if word not in reason] == [], reason

@@ -115,7 +115,7 @@ def test_equal_rows_of_a_table_without_a_key_are_counted(database):
     database.execute("delete from t where id = 1")
     for _ in range(2):
         report = database.load()
-        assert not report.ok and "3 of 5 rows are gone" in report.error and database.last_read("t")[0] == "stopped"
+        assert not report.ok and "3 of 5 rows are gone" in report.error and database.last_read("t")[0] == "contract_violated"
     assert database.load(allow_deletes=True).ok and database.load().notes == []
     # One of a few rows may be deleted. A changed one gets a note, though there are as many rows as before.
     database.execute("delete from t where ctid = (select min(ctid) from t)")

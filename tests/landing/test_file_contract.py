@@ -158,7 +158,7 @@ def test_a_file_that_breaks_the_contract_stops_the_table_and_the_other_files_lan
         for day, (_, reason) in enumerate(REJECTED_FILES, 2):
             assert f"catalogue_2026-01-{day:02}.csv: {reason}" in report.error
         assert report.tables == {"catalogue": landed}
-        assert changing.last_read("supplier", "catalogue") == ("stopped", report.error.removeprefix("catalogue: "), 0)
+        assert changing.last_read("supplier", "catalogue") == ("contract_violated", report.error.removeprefix("catalogue: "), 0)
         assert changing.quarantine("supplier", "catalogue") == []
     # All are mended but one, which is moved away.
     for day in range(2, 2 + len(REJECTED_FILES)):
@@ -173,7 +173,7 @@ def test_a_file_without_a_date_in_its_name_is_not_landed(changing, folder):
     (folder / "catalogue_20260102.csv").write_text(HEADER + lines(10))
     report = changing.try_to_load("supplier")
     assert not report.ok and "catalogue_20260102.csv: its name has no date like 2026-01-31" in report.error
-    assert report.tables == {"catalogue": 10} and changing.outcome("supplier", "catalogue") == "stopped"
+    assert report.tables == {"catalogue": 10} and changing.outcome("supplier", "catalogue") == "contract_violated"
 
 
 def test_a_smaller_file_lands_when_a_person_allows_it(changing, folder):

@@ -28,7 +28,7 @@ def test_a_renamed_field_stops_the_table_and_replay_lands_what_would_have_landed
         assert 'write renamed={"amount": "total_amount"} into Endpoint(\'payments\', …) of ingestion/sources/payments.py' in report.error
         assert "ingest replay payments" in report.error
         assert changing.raw() == before and report.tables["refunds"] == (1 if new else 0), "the other tables go on"
-        assert changing.last_read("payments", "payments") == ("stopped", report.error.removeprefix("payments: "), new)
+        assert changing.last_read("payments", "payments") == ("contract_violated", report.error.removeprefix("payments: "), new)
         assert changing.outcome("payments", "refunds") == "complete"
         assert report.quarantined == ({"payments": 4} if new else {})
     quarantined = changing.quarantine("payments", "payments")

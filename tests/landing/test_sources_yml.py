@@ -116,7 +116,7 @@ def test_write_makes_the_file_of_a_new_source(project):
     project.file("calendar").unlink()
     assert ingest_sources(project, "--write", "calendar")[0] == 1
     written = yaml.safe_load(project.file("calendar").read_text())["sources"][0]
-    own = {"_dlt_loads", "reads", "quarantine"}
+    own = {"_dlt_loads", "read_log", "quarantine"}
     assert [table["name"] for table in written["tables"]] == [table["name"] for table in before["tables"]]
     for old, new in zip(before["tables"], written["tables"], strict=True):
         assert [column["name"] for column in new["columns"]] == [column["name"] for column in old["columns"]]

@@ -28,13 +28,13 @@ KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {  # the contract's kind, a
     "integer": ("integer", int),
     "decimal": ("decimal(18, 2)", Decimal),
     "date": ("date", date.fromisoformat),
-    "instant": ("instant", datetime.fromisoformat),
+    "timestamp": ("timestamp", datetime.fromisoformat),
 }
 CASTS = {
     "integer": "{{{{ safe_integer({0}) }}}}",
     "decimal": "{{{{ safe_decimal({0}, 18, 2) }}}}",
     "date": "{{{{ safe_date({0}) }}}}",
-    "instant": "{{{{ safe_timestamp({0}) }}}}",
+    "timestamp": "{{{{ safe_timestamp({0}) }}}}",
 }
 LONG = json.dumps("Moa " * 250_000)
 # What JSON columns cannot hold.

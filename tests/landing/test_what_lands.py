@@ -88,7 +88,7 @@ def test_a_source_without_rows_has_its_tables(landing, api, shop, extra_source, 
     assert empty["refunds.record"] == Column("record", json_type, True) and empty["refunds.updated_at"].kind == timestamp
     assert empty["catalogue.line_number"] == Column("line_number", integer, False) and empty["catalogue.file_date"].kind == date
     assert {name for name in empty if "_dlt" in name} == {
-        f"{t}._dlt_load_id" for t in ("payments", "refunds", "catalogue", "things", "quarantine", "reads")
+        f"{t}._dlt_load_id" for t in ("payments", "refunds", "catalogue", "things", "quarantine", "read_log")
     }
     # Rows that come later fit, and add no column.
     api.records["payments"] = records

@@ -8,8 +8,8 @@ SHOP = ("customers", "products", "stores", "orders", "order_items")
 
 
 def test_before_the_first_publication_the_status_names_the_reason(landed: Deployment):
-    """The shop was unreachable. The supplier's landing is so old that it has neither `reads` nor `quarantine`."""
-    for table in ("reads", "quarantine"):
+    """The shop was unreachable. The supplier's landing is so old that it has neither `read_log` nor `quarantine`."""
+    for table in ("read_log", "quarantine"):
         landed.execute(f"alter table raw_supplier.{table} rename to {table}_away")
     for table in SHOP:
         record_read(landed, table, "failed", "the shop's database could not be reached")
@@ -20,7 +20,7 @@ def test_before_the_first_publication_the_status_names_the_reason(landed: Deploy
     assert "the shop's database could not be reached" in found["fact_sales"].reason
     for table in SHOP:
         record_read(landed, table, "complete")
-    for table in ("reads", "quarantine"):
+    for table in ("read_log", "quarantine"):
         landed.execute(f"alter table raw_supplier.{table}_away rename to {table}")
 
 
@@ -30,8 +30,8 @@ def test_a_source_that_is_no_longer_loaded_becomes_stale(published: Deployment):
     published.execute("insert into raw_payments._dlt_loads (load_id, status, inserted_at) values ('refilled', 0, current_timestamp)")
     published.execute(
         """
-        insert into raw_payments.reads (read_id, table_name, read_at, outcome, is_interval, rows_landed, rows_quarantined, _dlt_load_id)
-        select max(read_id) + 1, 'payments', current_timestamp, 'complete', true, 0, 0, 'refilled' from raw_payments.reads
+        insert into raw_payments.read_log (read_id, table_name, read_at, outcome, is_interval, rows_landed, rows_quarantined, _dlt_load_id)
+        select max(read_id) + 1, 'payments', current_timestamp, 'complete', true, 0, 0, 'refilled' from raw_payments.read_log
         """
     )
     published.build()
@@ -50,7 +50,7 @@ def test_a_source_that_is_no_longer_loaded_becomes_stale(published: Deployment):
 def test_a_source_that_violates_its_contract_holds_back_its_models(published: Deployment):
     """A plain `dbt build` skips the models downstream of the source's table, builds the others, and records the reason."""
     before = state(published)
-    record_read(published, "order_items", "stopped", "quantity is gone: say in the mapping what it is called now")
+    record_read(published, "order_items", "contract_violated", "quantity is gone: say in the mapping what it is called now")
     record_read(published, "order_items", "complete", is_interval=True)  # a backfill is no news of the source
     reason = "raw_shop.order_items: quantity is gone: say in the mapping what it is called now"
     found = status(published)
@@ -62,7 +62,7 @@ def test_a_source_that_violates_its_contract_holds_back_its_models(published: De
     assert {"stg_shop__order_item", "fact_sales", "daily_revenue"} <= set(result)
     assert not {"stg_shop__order", "dim_customer", "dim_store"} & set(result)
     assert state(published) == before
-    since = published.query("select max(read_at) from raw_shop.reads where outcome = 'stopped'")[0][0]
+    since = published.query("select max(read_at) from raw_shop.read_log where outcome = 'contract_violated'")[0][0]
     found = status(published)
     assert (found["daily_revenue"].stale_since, found["daily_revenue"].reason) == (since, reason)
     assert found["dim_store"].reason == f"the last build did not pass: {reason}"
@@ -70,13 +70,13 @@ def test_a_source_that_violates_its_contract_holds_back_its_models(published: De
 
 
 def test_a_table_of_which_only_intervals_were_read_is_not_published(published: Deployment):
-    published.execute("update raw_payments.reads set is_interval = true where table_name = 'refunds'")
+    published.execute("update raw_payments.read_log set is_interval = true where table_name = 'refunds'")
     found = status(published)
     reason = "raw_payments.refunds: only intervals of it were read"
     assert (found["fact_payment"].reason, found["dim_store"].reason == reason) == (reason, False)
     gate = "source_last_read_is_complete_payments_refunds_"
     assert list(not_passed(published.dbt("test", "--select", gate))) == [gate]
-    published.execute("update raw_payments.reads set is_interval = false where table_name = 'refunds'")
+    published.execute("update raw_payments.read_log set is_interval = false where table_name = 'refunds'")
     assert status(published)["fact_payment"].reason != reason
     assert not_passed(published.dbt("test", "--select", gate)) == {}
 
@@ -85,8 +85,8 @@ def test_too_many_rows_in_quarantine_hold_back_the_models_of_their_table(publish
     load = published.query("select max(load_id) from raw_shop._dlt_loads")[0][0]
     published.execute(
         f"""
-        insert into raw_shop.reads (read_id, table_name, read_at, outcome, rows_landed, rows_quarantined, _dlt_load_id)
-        select max(read_id) + 1, 'stores', current_timestamp, 'complete', 150, 2, '{load}' from raw_shop.reads
+        insert into raw_shop.read_log (read_id, table_name, read_at, outcome, rows_landed, rows_quarantined, _dlt_load_id)
+        select max(read_id) + 1, 'stores', current_timestamp, 'complete', 150, 2, '{load}' from raw_shop.read_log
         """
     )
     gate = "source_quarantine_share_shop_stores_"
@@ -106,9 +106,9 @@ def test_too_many_rows_in_quarantine_hold_back_the_models_of_their_table(publish
     published.execute("update raw_shop.quarantine set closed_at = current_timestamp, closed_as = 'replayed' where row_id = 'a'")
     assert failing() == []
     # Rows that were read over the years do not excuse what is read now.
-    published.execute("update raw_shop.reads set rows_landed = 1000000 where read_id = 1 and table_name = 'stores'")
-    published.execute("update raw_shop.quarantine set first_seen_at = (select min(read_at) from raw_shop.reads) where row_id = 'b'")
+    published.execute("update raw_shop.read_log set rows_landed = 1000000 where read_id = 1 and table_name = 'stores'")
+    published.execute("update raw_shop.quarantine set first_seen_at = (select min(read_at) from raw_shop.read_log) where row_id = 'b'")
     assert failing() == []
     published.execute("update raw_shop.quarantine set closed_at = null, first_seen_at = current_timestamp where row_id = 'a'")
-    published.execute("update raw_shop.reads set rows_landed = 90 where read_id = (select max(read_id) from raw_shop.reads)")
+    published.execute("update raw_shop.read_log set rows_landed = 90 where read_id = (select max(read_id) from raw_shop.read_log)")
     assert failing() == [gate]

@@ -32,7 +32,7 @@ LATEST = """
         where _dlt_load_id in (select load_id from {schema}._dlt_loads where status = 0)
     ) as ranked where version_rank = 1 and _deleted_at is null order by id
 """
-LAST_READ = "select outcome, reason, rows_quarantined from raw_{0}.reads where table_name = '{1}' order by read_id desc limit 1"
+LAST_READ = "select outcome, reason, rows_quarantined from raw_{0}.read_log where table_name = '{1}' order by read_id desc limit 1"
 OPEN = (
     "select reason, record, row_key from raw_{0}.quarantine where table_name = '{1}' and closed_at is null "
     "and _dlt_load_id in (select load_id from raw_{0}._dlt_loads where status = 0) order by row_key, row_id"

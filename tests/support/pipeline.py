@@ -9,7 +9,7 @@ from support.processes import ForkedProcess
 
 SCHEMAS = ("raw_shop", "raw_payments", "raw_supplier", "raw_calendar", "snapshots", "core", "marts", "audited")
 # What differs between any two runs: tables that hold when something ran, and columns that hold a load or a time of it.
-TABLES_OF_RUNS = {"reads", "publications", "publication_sources", "build"}
+TABLES_OF_RUNS = {"read_log", "publications", "publication_sources", "build"}
 COLUMNS_OF_RUNS = ("load_id", "load_ids", "history_fingerprint", "seen_at", "closed_at")
 
 

@@ -71,11 +71,11 @@ def record_read(deployment: Deployment, table: str, outcome: str, reason: str = 
     text = reason.replace("'", "''")
     deployment.execute(
         f"""
-        insert into raw_shop.reads (
+        insert into raw_shop.read_log (
             read_id, table_name, read_at, outcome, reason, is_interval, rows_landed, rows_quarantined, _dlt_load_id
         )
         select coalesce(max(read_id), 0) + 1, '{table}', current_timestamp, '{outcome}', nullif('{text}', ''), {is_interval}, 1, 0, ''
-        from raw_shop.reads
+        from raw_shop.read_log
         """
     )
 

@@ -120,7 +120,7 @@ class SourceDatabase:
 
     def last_read(self, table: str, columns: str = "outcome, reason, rows_landed, rows_quarantined") -> tuple:
         """What is recorded of a table's last read."""
-        return self.query(f"select {columns} from raw_extra.reads where table_name = '{table}' order by read_id desc limit 1")[0]
+        return self.query(f"select {columns} from raw_extra.read_log where table_name = '{table}' order by read_id desc limit 1")[0]
 
     def widen(self, table: str, notes: list[str]) -> None:
         """Do what a note advises: change the type of the column in raw."""

@@ -4,6 +4,7 @@ import pytest
 from support.landing import Landing
 
 from ingestion.connectors.postgres import Table
+from ingestion.connectors.tables import Field
 from ingestion.errors import redact
 
 
@@ -18,6 +19,12 @@ def test_wrong_usage_ends_with_exit_code_2(tmp_path, arguments):
 def test_a_table_with_a_cursor_needs_a_primary_key():
     with pytest.raises(ValueError, match="primary key"):
         Table("orders", cursor="updated_at")
+
+
+@pytest.mark.parametrize("kind", ["instant", "decimal", "decimal(18)", "Text"])
+def test_a_field_of_an_unknown_kind_is_refused_with_the_kinds_there_are(kind):
+    with pytest.raises(ValueError, match=r"field paid_at: .* date, timestamp, object or list"):
+        Field("paid_at", kind)
 
 
 @pytest.mark.parametrize("argument", ["status", "--help"])

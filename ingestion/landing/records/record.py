@@ -67,7 +67,7 @@ class RecordContract:
         updated_at = _timestamp(record.get(table.cursor)) if table.cursor else None
         wrong = dict(filter(None, (field.rejected_in(record) for field in self.fields)))
         if table.cursor and not updated_at:
-            wrong.setdefault(table.cursor, f"{table.cursor} is {'no instant' if table.cursor in record else 'missing'}")
+            wrong.setdefault(table.cursor, f"{table.cursor} is {'not a timestamp' if table.cursor in record else 'missing'}")
         if not isinstance(said, dict):
             wrong = {"": "the record is no object"}
         text = to_text(record if isinstance(said, dict) else said, wrong)

@@ -3,11 +3,11 @@
   contract or could not be reached. `dbt build` then skips all that is made of the table, and readers keep what was published.
   A table whose reads were never recorded passes.
 
-  `reads` is named without `source`, as a test that depends on two tables would no longer hold up the models of each.
+  `read_log` is named without `source`, as a test that depends on two tables would no longer hold up the models of each.
 #}
 {% test last_read_is_complete(model) %}
-    {%- set reads = adapter.get_relation(model.database, model.schema, 'reads') if execute -%}
-    {%- if reads -%}
+    {%- set read_log = adapter.get_relation(model.database, model.schema, 'read_log') if execute -%}
+    {%- if read_log -%}
         select
             outcome,
             read_at,
@@ -23,12 +23,12 @@
                 row_number() over (
                     order by case when outcome = 'complete' and coalesce(is_interval, false) then 1 else 0 end, read_id desc
                 ) as recency
-            from {{ reads }}
+            from {{ read_log }}
             where
                 table_name = '{{ model.identifier }}'
                 and (
                     _dlt_load_id = ''
-                    or _dlt_load_id in ({{ complete_loads(reads.incorporate(path={'identifier': '_dlt_loads'})) }})
+                    or _dlt_load_id in ({{ complete_loads(read_log.incorporate(path={'identifier': '_dlt_loads'})) }})
                 )
         ) as counted
         where

@@ -7,13 +7,13 @@
 #}
 {% test quarantine_share(model, threshold=0.01) %}
     {%- set quarantine = adapter.get_relation(model.database, model.schema, 'quarantine') if execute -%}
-    {%- set reads = adapter.get_relation(model.database, model.schema, 'reads') if execute -%}
-    {%- if quarantine and reads -%}
+    {%- set read_log = adapter.get_relation(model.database, model.schema, 'read_log') if execute -%}
+    {%- if quarantine and read_log -%}
         with
 
         complete_loads as (
 
-            {{ complete_loads(reads.incorporate(path={'identifier': '_dlt_loads'})) }}
+            {{ complete_loads(read_log.incorporate(path={'identifier': '_dlt_loads'})) }}
 
         ),
 
@@ -23,7 +23,7 @@
                 read_id,
                 read_at,
                 rows_landed + rows_quarantined as rows_read
-            from {{ reads }}
+            from {{ read_log }}
             where
                 table_name = '{{ model.identifier }}'
                 and _dlt_load_id in (select complete_loads.load_id from complete_loads)
