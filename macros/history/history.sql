@@ -25,9 +25,14 @@
   loads: the columns that say which load brought it.
 #}
 {% macro history(row_versions, entity, tracked, overwritten=[], tracked_since={}, loads=['_dlt_load_id']) -%}
-    {%- set id = entity ~ '_id' -%}
-    {%- set rules = history_rules(tracked, overwritten, tracked_since) -%}
+    {%- set rules = history_rules(entity, tracked, overwritten, tracked_since, loads) -%}
     {{- config(meta={'history_rules': rules}) -}}
+    {{ history_query(row_versions, entity, tracked, overwritten, tracked_since, loads, rules) }}
+{%- endmacro %}
+
+{# The query of `history`. rules: of `history_rules`. #}
+{% macro history_query(row_versions, entity, tracked, overwritten, tracked_since, loads, rules) -%}
+    {%- set id = entity ~ '_id' -%}
     {%- set latest_first -%}
         changed_at desc{% for load in loads %}, {{ text_order(load) }} desc{% endfor %}
     {%- endset -%}

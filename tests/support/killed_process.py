@@ -92,8 +92,11 @@ class Places:
         SQLConnectionManager.add_query = add_query
 
 
-def run(folder: Path, kill_at: tuple[str, int] | None, is_landing: bool) -> int:
-    """`ingest`, if `is_landing`, and `dbt build`. A run that reaches its end writes how often it reached each place to `places.json`."""
+def run(folder: Path, kill_at: tuple[str, int] | None, is_landing: bool, *options: str) -> int:
+    """`ingest`, if `is_landing`, and `dbt build` with these options.
+
+    A run that reaches its end writes how often it reached each place to `places.json`.
+    """
     places = Places(kill_at)
     if is_landing:
         places.in_landing()
@@ -105,7 +108,7 @@ def run(folder: Path, kill_at: tuple[str, int] | None, is_landing: bool) -> int:
     places.in_dbt()
     # dbt's tests decide only about publishing: a run that is killed before it does not need them.
     tests = ["test"] if kill_at and kill_at[0] != "publish" else []
-    exit_code = dbt_command("build", "--exclude-resource-type", "unit_test", *tests)
+    exit_code = dbt_command("build", "--exclude-resource-type", "unit_test", *tests, *options)
     (folder / "places.json").write_text(json.dumps(places.counts))
     return exit_code
 

@@ -18,6 +18,7 @@ class Mutant(NamedTuple):
 
 
 HISTORY, FACTS = "tests/models/test_generated_histories.py", "tests/models/test_rebuilt_history.py"
+SETTINGS = "tests/models/test_settings.py"
 PUBLISHING = "tests/publishing/test_publication.py"
 
 MUTANTS = (
@@ -51,6 +52,15 @@ MUTANTS = (
         "the look-back lands records again", 2, "ingestion/landing/records/table.py",
         "if before == digest:", "if before == digest and not row.key:",
         "tests/landing/test_payments_api.py::test_only_changed_records_travel_and_each_lands_once",
+    ),
+    Mutant(
+        "dates of two time zones in a fact", 2, "macros/build/should_full_refresh.sql",
+        "{{ return(built_with(this).get(relation_name(this)) != project_variables()) }}", "{{ return(false) }}",
+        f"{SETTINGS}::test_facts_are_made_anew_with_another_time_zone",
+    ),
+    Mutant(
+        "a killed build counts as complete", 2, "macros/build/check_variables.sql",
+        "{%- do mark_variables(marked) -%}", "", f"{SETTINGS}::test_a_build_that_was_killed_amid_leaves_no_rows_of_two_zones",
     ),
     # 3. Nothing is lost
     Mutant(

@@ -183,6 +183,32 @@ def yaml_suits_every_engine(project: Path) -> Iterator[str]:
                 yield f"{file.relative_to(project)}: {problem}"
 
 
+@on("files")
+def variables_are_declared(project: Path) -> Iterator[str]:
+    """Only of variables of dbt_project.yml, all of which it hands to `project_variables`, is a change seen."""
+    file = project / "dbt_project.yml"
+    settings = yaml.safe_load(file.read_text()) if file.exists() else {}
+    declared = settings.get("vars") or {}
+    handed_over = [value for path, value in items(settings.get("models")) if path[-2:] == ("+meta", "variables")]
+    if declared and handed_over != [declared]:
+        yield "dbt_project.yml: changes of its variables are not seen. Add `+meta: {variables: *variables}` to models/publishing."
+    sql, described = (
+        files(project, "sql", "models", "snapshots", "macros", "tests/data"),
+        files(project, "y*ml", "models", "snapshots", "seeds"),
+    )
+    for source in [*sql, *described]:
+        for name in dict.fromkeys(re.findall(r"\bvar\(\s*['\"](\w+)['\"]", source.read_text())):
+            if name not in declared:
+                yield f"{source.relative_to(project)}: a change of the variable {name} is not seen. Declare it in dbt_project.yml."
+
+
+def items(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every key of nested mappings, with the keys that lead to it, and its value."""
+    for key, child in value.items() if isinstance(value, dict) else ():
+        yield (*path, str(key)), child
+        yield from items(child, (*path, str(key)))
+
+
 def strings(value: Any, path: tuple[str, ...] = ("",)) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every text of a YAML document, with the keys that lead to it."""
     if isinstance(value, dict):

@@ -30,6 +30,9 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (engines.yaml_suits_every_engine, "models/a.yml", "models: [{data_tests: [{holds: {arguments: {expression: 'a::date > b'}}}]}]"),
     (engines.ingestion_imports_downward, "ingestion/landing/load.py", "def load():\n    from demo.servers import Systems\n"),
     (engines.ingestion_imports_downward, "ingestion/cli.py", "import dagster.core\n"),
+    (engines.variables_are_declared, "macros/tax.sql", "{{ var('vat_rate', 0.15) }}"),
+    (engines.variables_are_declared, "models/a.yml", "models: [{columns: [{data_type: \"{{ var('kind') }}\"}]}]"),
+    (engines.variables_are_declared, "dbt_project.yml", "vars: {zone: UTC}\nmodels: {hotel: {+meta: {variables: {zone: NZ}}}}"),
 ]
 ACCEPTED: list[tuple[Rule, str, str]] = [
     (engines.macros_are_documented, "macros/clean.sql", "{# Cleans. #}\n{% macro clean() %}{% endmacro %}"),
@@ -37,6 +40,7 @@ ACCEPTED: list[tuple[Rule, str, str]] = [
     (engines.yaml_suits_every_engine, "models/a.yml", "models: [{description: 'The target. A timestamp with time zone; a::b.'}]"),
     (engines.yaml_suits_every_engine, "models/a.yml", CONTRACT.format("\"{{ var('text_type')[target.type] }}\"")),
     (engines.yaml_suits_every_engine, "models/empty.yml", ""),
+    (engines.variables_are_declared, "dbt_project.yml", "vars: &v {zone: UTC}\nmodels: {hotel: {publishing: {+meta: {variables: *v}}}}"),
     (engines.ingestion_imports_downward, "ingestion/sources/airflow.py", "from ingestion.api import Endpoint\nfrom .demo import x\n"),
 ]
 

@@ -1,15 +1,23 @@
--- From the first of January of the first year with facts to the last day of the year after the last.
+-- From the first of January of the first year in which something was ordered or paid to the last day of the year after the last. The days are
+-- staging's, not the facts': a fact that fails its tests must not take its calendar with it.
 with
 
-sales as (
+orders as (
 
-    select ordered_on from {{ ref('fact_sales') }}
+    select ordered_on from {{ ref('stg_shop__order') }}
+    where not is_deleted
 
 ),
 
-transactions as (
+payments as (
 
-    select occurred_on from {{ ref('fact_payment') }}
+    select {{ business_date('created_at') }} as occurred_on from {{ ref('stg_payments__payment') }}
+
+),
+
+refunds as (
+
+    select {{ business_date('created_at') }} as occurred_on from {{ ref('stg_payments__refund') }}
 
 ),
 
@@ -19,17 +27,30 @@ holidays as (
 
 ),
 
+-- Each year has holidays: one without any was not loaded, and nobody knows which of its days are.
+loaded_years as (
+
+    select distinct cast(extract(year from holiday_on) as integer) as year
+    from holidays
+
+),
+
 extremes as (
 
     select
         min(ordered_on) as first_on,
         max(ordered_on) as last_on
-    from sales
+    from orders
     union all
     select
         min(occurred_on) as first_on,
         max(occurred_on) as last_on
-    from transactions
+    from payments
+    union all
+    select
+        min(occurred_on) as first_on,
+        max(occurred_on) as last_on
+    from refunds
 
 ),
 
@@ -71,10 +92,13 @@ described as (
         {{ iso_year('spine.date_on') }} as week_year,
         {{ iso_week('spine.date_on') }} as week,
         {{ iso_day_of_week('spine.date_on') }} as day_of_week,
+        loaded_years.year is not null as is_year_loaded,
         holidays.holiday_name
     from spine
     left join holidays
         on spine.date_on = holidays.holiday_on
+    left join loaded_years
+        on cast(extract(year from spine.date_on) as integer) = loaded_years.year
 
 ),
 
@@ -113,7 +137,7 @@ named as (
             when 12 then 'December'
         end as month_name,
         day_of_week >= 6 as is_weekend,
-        holiday_name is not null as is_holiday,
+        case when is_year_loaded then holiday_name is not null end as is_holiday,
         holiday_name
     from described
 
