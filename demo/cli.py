@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from demo.servers import DAYS, SCALE, SEED, DemoError, Systems
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--folder", type=Path, help="where the company lives (default: $DEMO_HOME, or .demo here)")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(function, text: str) -> argparse.ArgumentParser:
+    def command(function: Callable[[Systems, argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(function.__name__, help=text, description=text)
         made.set_defaults(function=function)
         return made

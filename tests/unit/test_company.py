@@ -7,8 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from demo.company import PAYMENT_TABLES, SHOP_TABLES, SPELLINGS, Company, business_date
-from demo.words import CATEGORY_SPELLINGS
+from demo.company import CATEGORY_SPELLINGS, PAYMENT_TABLES, SHOP_TABLES, SPELLINGS, Company, business_date
 
 SCALE = 0.05
 LATEST_COMMIT = timedelta(hours=36)

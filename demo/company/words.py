@@ -38,6 +38,8 @@ CATEGORY_SPELLINGS = {
     "Grocery": ("Grocery", "groceries", "Grocery ", "GROCERY", "Food"),
     "Clothing": ("Clothing", "clothes", "clothing ", "CLOTHING", "Apparel"),
 }
+CATEGORIES = tuple(CATEGORY_SPELLINGS)
+SPELLINGS = tuple(spelling for spellings in CATEGORY_SPELLINGS.values() for spelling in spellings)
 
 PRODUCT_NOUNS = {
     "Electronics": ("Headphones", "Speaker", "Charger", "Keyboard", "Torch"),
