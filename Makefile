@@ -45,7 +45,7 @@ lint: .venv/installed profiles.yml  ## Check the style of SQL and Python.
 	@$(BIN)/python .ci/lint_sql.py
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
-	@find ingestion -name '*.py' | xargs wc -l | awk '$$2 != "total" && $$1 > 300 { print $$2 " has " $$1 " lines, and no file here may have more than 300."; bad = 1 } END { exit bad }'
+	@$(BIN)/python .ci/check_lengths.py
 
 docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse on http://127.0.0.1:8080.
 	@$(BIN)/dbt docs serve --host 127.0.0.1 --port 8080 --no-browser

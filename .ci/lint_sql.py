@@ -23,6 +23,7 @@ LOOKED_UP = re.compile(r"get_relation\(model\.database, model\.schema, '(\w+)'\)
 
 
 def dbt(command: str, manifest: Manifest | None = None) -> Manifest:
+    """Run a dbt command in this process; returns the manifest. Ends the program if it fails."""
     result = dbtRunner(manifest=manifest).invoke(["--quiet", command])
     if not result.success:
         sys.exit(f"dbt {command} failed: {result.exception or 'see above'}")
@@ -58,6 +59,7 @@ def write_compiled_sql(warehouse: Path, folder: Path) -> None:
 
 
 def main() -> int:
+    """Run sqlfluff over the files and what they compile to; 1 if either has a fault."""
     os.chdir(PROJECT)
     with tempfile.TemporaryDirectory(prefix="waterworks-lint-") as folder:
         scratch, warehouse, compiled = Path(folder), Path(folder, "warehouse.duckdb"), Path(folder, "compiled")

@@ -29,6 +29,7 @@ resident memory of a process and all its descendants in any round, in MB of 10^6
 
 
 def parser() -> argparse.ArgumentParser:
+    """The command line of the benchmarks."""
     top = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write docs/benchmarks.md.")
     top.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     top.add_argument("--rounds", type=int, default=3, help="how often everything is repeated (default: 3)")

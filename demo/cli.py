@@ -11,28 +11,33 @@ from ingestion.errors import IngestError
 
 
 def run(systems: Systems, options: argparse.Namespace) -> int:
+    """`demo run`: the main job."""
     from demo.run import run  # the other commands need neither dlt nor dbt, which take seconds to import
 
     return run(systems, options)
 
 
 def incident(systems: Systems, options: argparse.Namespace) -> int:
+    """`demo incident`, in a folder beside the company's own."""
     from demo.incident import play
 
     return play(Path(f"{systems.folder}-incident"), options.target)
 
 
 def start(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo start`: make or resume the company."""
     systems.start(options.days, options.scale, options.seed)
     status(systems, options)
 
 
 def live(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo live`: the days go on."""
     systems.live(options.days)
     status(systems, options)
 
 
 def status(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo status`: what runs, and where."""
     settings = systems.settings()
     state = "running" if systems.running else "stopped (demo start resumes it)"
     print(
@@ -45,16 +50,19 @@ def status(systems: Systems, options: argparse.Namespace) -> None:
 
 
 def env(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo env`: the settings for a shell."""
     for name, value in systems.settings().items():
         print(f"export {name}={shlex.quote(value)}")
 
 
 def stop(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo stop`: the servers end, the data stays."""
     systems.stop()
     print("Moa Market's systems are stopped; demo start resumes them.")
 
 
 def clean(systems: Systems, options: argparse.Namespace) -> None:
+    """`demo clean`: nothing stays."""
     systems.clean()
     print("Moa Market's systems are stopped and deleted. A warehouse that was filled from them still holds them: make clean")
 

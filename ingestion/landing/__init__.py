@@ -1,0 +1,1 @@
+"""What happens to every batch, whatever it comes from: contract, drift, changes, quarantine, read log, dlt."""

@@ -30,10 +30,12 @@ FIRST, END = "0001-01-01", "10000-01-01"
 
 
 def is_number(kind: str) -> bool:
+    """Is it a type of numbers?"""
     return kind in ("BIGINT", "DOUBLE") or kind.startswith("DECIMAL")
 
 
 def is_time(kind: str) -> bool:
+    """Is it a type of dates or timestamps?"""
     return kind.startswith(("DATE", "TIMESTAMP"))
 
 

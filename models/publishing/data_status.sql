@@ -38,63 +38,16 @@ upstream as (
 
 ),
 
--- Complete loads. A refilled interval and a replay say nothing of what is new.
+-- Complete loads.
 loads as (
 
-    select
-        cast(null as {{ text }}) as source_name,
-        cast(null as {{ text }}) as load_id,
-        cast(null as {{ type_timestamptz() }}) as inserted_at,
-        cast(null as boolean) as is_current
-    {%- for source in sources %}
-        union all
-        select
-            '{{ source.name }}' as source_name,
-            load_id,
-            inserted_at,
-            {%- if source.read_log %}
-                load_id in (
-                    select read._dlt_load_id from {{ source.read_log }} as read
-                    where not coalesce(read.is_interval, false)
-                ) as is_current
-            {%- else %}
-                true as is_current
-            {%- endif %}
-        from {{ source.loads }}
-        where status = 0
-    {%- endfor %}
+    {{ loads_of_sources(sources) }}
 
 ),
 
 reads as (
 
-    select
-        cast(null as {{ text }}) as source_name,
-        cast(null as {{ text }}) as table_name,
-        cast(null as bigint) as read_id,
-        cast(null as {{ type_timestamptz() }}) as read_at,
-        cast(null as {{ text }}) as outcome,
-        cast(null as boolean) as is_refill,
-        cast(null as {{ text }}) as reason
-    {%- for source in sources if source.read_log %}
-        union all
-        select
-            '{{ source.name }}' as source_name,
-            table_name,
-            read_id,
-            read_at,
-            outcome,
-            outcome = 'complete' and coalesce(is_interval, false) as is_refill,
-            '{{ source.loads.schema }}.' || table_name || ': '
-            || coalesce(reason, case when outcome = 'complete' then 'only intervals of it were read' else outcome end) as reason
-        from {{ source.read_log }}
-        where
-            _dlt_load_id = ''
-            or _dlt_load_id in (
-                select completed.load_id from {{ source.loads }} as completed
-                where completed.status = 0
-            )
-    {%- endfor %}
+    {{ reads_of_sources(sources) }}
 
 ),
 

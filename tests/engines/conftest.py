@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from engines.parity import Comparison, Parity, print_report
+from engines.comparison import Comparison, print_report
+from engines.parity import Parity
 from support.analyser import analyser_of
 
 RUN_STARTED_AT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from engines.parity import LAYERS, Comparison, Parity, print_differences
+from engines.comparison import LAYERS, Comparison, print_differences
+from engines.parity import Parity
 from engines.servers import ENGINES, PROJECT
 
 

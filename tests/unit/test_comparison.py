@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
-from engines.parity import Difference, differing_columns, differing_rows
+from engines.differences import Difference, differing_columns, differing_rows
 from engines.servers import Column
 
 COLUMNS, KEY = ("id", "name", "amount"), ("id",)
