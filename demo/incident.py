@@ -14,8 +14,7 @@ from typing import Any
 import ingestion
 from demo.run import outcome, run_dbt
 from demo.servers import DemoError, Systems
-from ingestion.cli import main as ingest
-from ingestion.console import keep_lines_in_order, print_reports, print_table
+from ingestion.console import keep_lines_in_order, print_replays, print_reports, print_table
 from ingestion.sources import payments
 from ingestion.warehouses import find_warehouse
 
@@ -125,7 +124,7 @@ def _ask(sql: str) -> Sequence[tuple[Any, ...]]:
 
 def _replay() -> None:
     print("$ ingest replay payments")
-    ingest(["replay", "payments"])
+    print_replays(ingestion.replay(["payments"]))
 
 
 def _compare(systems: Systems) -> None:

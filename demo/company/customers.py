@@ -11,6 +11,7 @@ from demo.company.clock import HOUR, MINUTE
 from demo.company.columns import Array, strings
 from demo.company.day import Day
 from demo.company.journal import ChangeJournal, Journal, texts
+from demo.company.returns import Returns
 from demo.company.table import Table
 
 CUSTOMERS, NEW_CUSTOMERS_A_DAY = 4000, 11  # at scale 1
@@ -28,7 +29,7 @@ class Customers(Table):
         )  # fmt: skip
         self._scale = scale
         self._tomorrow = np.empty(0, int)  # whose rows appear tomorrow
-        self._returns: dict[int, list[int]] = {}  # day -> who comes back on it
+        self._returns = Returns()
         self.changed = ChangeJournal("customer_id")
         self.changed_passwords = Journal(customer_id=pa.int64(), day=pa.int32(), changed_at=TIMESTAMP)
         self.deleted = Journal(customer_id=pa.int64(), day=pa.int32())
@@ -42,18 +43,14 @@ class Customers(Table):
         """Their row goes, their orders stay. Some come back with the same id."""
         gone = day.pick(np.flatnonzero(self.alive), day.some(0.3 * self._scale, every=5))
         self.alive[gone] = False
-        returning = day.rng.random(len(gone)) < 0.5
-        if day.every(10, offset=5):
-            returning[:1] = True
-        for customer in gone[returning]:
-            self._returns.setdefault(day.number + int(day.rng.integers(2, 13)), []).append(int(customer))
+        self._returns.plan(day, gone, 0.5, is_sure=day.every(10, offset=5))
         day.delete("customers", gone)
         self.deleted.note(customer_id=gone + 1, day=day.number)
 
     def appear(self, day: Day) -> None:
         """Rows that were committed late, and customers who return, come into the database."""
         self.alive[self._tomorrow] = True
-        back = np.array(self._returns.get(day.number, []), int)
+        back = self._returns.today(day)
         self.alive[back] = True
         self.updated_at[back] = day.times(len(back))
         day.change("customers", self._tomorrow, back)

@@ -10,6 +10,7 @@ from demo.company.columns import Array, Columns, strings
 from demo.company.day import Day
 from demo.company.journal import Journal
 from demo.company.products import Products, skus, spellings
+from demo.company.returns import Returns
 
 HEADER = "sku|product_name|brand|category|unit_cost|pack_size"
 
@@ -20,7 +21,7 @@ class Supplier(Columns):
     def __init__(self, products: Products):
         super().__init__(brand="i1", spelling="i1", unit_cost="i8", pack_size="i4", listed="?")
         self._products = products
-        self._returns: dict[int, list[int]] = {}  # day -> products that come back on it
+        self._returns = Returns()
         self.journal = Journal(sku=pa.string(), on=pa.date32(), listed=pa.bool_())
 
     def offer(self, day: Day, new: Array) -> None:
@@ -33,15 +34,11 @@ class Supplier(Columns):
 
     def change(self, day: Day) -> None:
         """The supplier drops products, takes some back, changes costs and spellings."""
-        back = np.array(self._returns.get(day.number, []), int)
+        back = self._returns.today(day)
         self.listed[back] = True
         gone = day.pick(np.flatnonzero(self.listed), day.some(0.3, every=4))
         self.listed[gone] = False
-        returning = day.rng.random(len(gone)) < 0.4
-        if day.every(8, offset=4):
-            returning[:1] = True
-        for product in gone[returning]:
-            self._returns.setdefault(day.number + int(day.rng.integers(2, 13)), []).append(int(product))
+        self._returns.plan(day, gone, 0.4, is_sure=day.every(8, offset=4))
         self.journal.note(sku=skus(gone), on=business_date(day.number), listed=False)
         self.journal.note(sku=skus(back), on=business_date(day.number), listed=True)
         dearer = day.pick(np.arange(self.count), day.some(2))

@@ -188,10 +188,10 @@ def marts_have_a_contract(manifest: Manifest) -> Iterator[str]:
 
 @on("dev")
 def keys_have_relationships(manifest: Manifest) -> Iterator[str]:
-    """Every key of a dimension in core, but for the key that alone identifies the row."""
+    """Every key of a dimension in what people read, but for the key that alone identifies the row."""
     related = {(node["attached_node"], node["column_name"]) for node in nodes(manifest, "test") if generic_test(node) == "relationships"}
     for node in nodes(manifest, "model"):
-        for column in node["columns"] if layer(node) == "core" else ():
+        for column in node["columns"] if layer(node) in PUBLISHED else ():
             is_key = column.endswith("_key") or re.search(r"(^|_)date_id$", column)
             if is_key and (node["unique_id"], column) not in related and primary_keys(manifest).get(node["unique_id"]) != [column]:
                 yield f"{node['name']}.{column}: no relationships test. Add `relationships` to the column, with its dimension."

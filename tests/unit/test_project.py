@@ -184,6 +184,7 @@ BROKEN: list[tuple[Rule, str, Any, str]] = [
     (rules.marts_have_a_contract, "daily_visits.access", "protected", "daily_visits: people build on it."),
     (rules.keys_have_relationships, "relationships_fact_visit_guest_key", DELETED, "fact_visit.guest_key: no relationships test."),
     (rules.keys_have_relationships, "fact_visit.columns", {"arrival_date_id": {}}, "fact_visit.arrival_date_id: no relationships"),
+    (rules.keys_have_relationships, "daily_visits.columns", {"guest_key": {}}, "daily_visits.guest_key: no relationships test."),
     (rules.resources_are_labelled, "country.config.labels", {"layer": "staging"}, "country: no labels"),
     (rules.personal_columns_are_tagged, "guests.columns.email.config.tags", [], "guests.email: sounds like personal data."),
     (rules.personal_columns_are_tagged, "snap_guest.columns.email.config.tags", [], "snap_guest.email: sounds like personal data."),
