@@ -61,7 +61,7 @@ class Attempt:
                 yield empty_table(columns)
             # `read_at` also makes every run a load, so that what is fresh and what is not shows in `_dlt_loads`.
             read_at = datetime.now(UTC).isoformat(timespec="seconds")
-            self.bookmarks[table] = dict(state)
+            self.bookmarks[table] = {**self.state.get(table, {}), **state}
             remember({"read_at": read_at, **self.quarantine.closing(table), **state})
 
         return self.appending(table, columns, rows, key)

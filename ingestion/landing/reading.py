@@ -39,9 +39,11 @@ def open_source(attempt: Attempt) -> Iterator[list["DltResource"]]:
             resources += resources_of(attempt, connection, connector.tables)
         resources += attempt.own_resources([resource.name for resource in resources])
         yield resources
+        # Not of tables that failed: what was not landed has to come again.
+        landed = {table: bookmark for table, bookmark in attempt.bookmarks.items() if table not in attempt.run.failures.reasons}
         for connection in opened:
             if isinstance(connection, Acknowledges):
-                connection.acknowledge(attempt.bookmarks)
+                connection.acknowledge(landed)
 
 
 def resources_of(attempt: Attempt, connection: Connection, tables: Sequence[Table]) -> list["DltResource"]:
