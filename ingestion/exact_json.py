@@ -1,7 +1,6 @@
 """JSON as it was said: every digit of its numbers, and nothing dropped. Numbers are int and Decimal."""
 
 import json
-import re
 from collections import Counter
 from typing import Any
 
@@ -10,7 +9,6 @@ import simplejson
 # A record that JSON columns can't hold as it was said is in quarantine as the text that was said, under this name.
 AS_TEXT = "json_text"
 HALF = "\ud800"  # half of a character, which no engine holds
-NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
 def parse(text: str) -> Any:
@@ -18,23 +16,29 @@ def parse(text: str) -> Any:
     return simplejson.loads(text, use_decimal=True, allow_nan=True, parse_constant=_constant, object_pairs_hook=_object)
 
 
-def to_text(record: Any, wrong: dict[str, str]) -> str:
-    """The record as JSON; adds to `wrong` what no JSON column of every engine holds as it was said."""
-    text: str = simplejson.dumps(record, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
-    if NUL.search(text):
-        wrong["\\u0000"] = "a string has the character \\u0000, which PostgreSQL does not hold"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        wrong[HALF] = _odd(record) or "a string has half a character (a lone surrogate)"
+_ENCODER = simplejson.JSONEncoder(use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def to_text(record: Any) -> str:
+    """The record as JSON. It can't be encoded where `unstorable` says why."""
+    text: str = _ENCODER.encode(record)
     return text
+
+
+def unstorable(record: Any) -> str | None:
+    """Why no JSON column of every engine holds the record as it was said; None when they do."""
+    try:
+        to_text(record).encode()
+        return None
+    except UnicodeEncodeError:
+        return _odd(record) or "a string has half a character (a lone surrogate)"
 
 
 def to_quarantine(record: Any) -> str:
     """The record as quarantine holds it: JSON that every engine can hold."""
-    wrong: dict[str, str] = {}
-    text = to_text(record, wrong)
-    return text if isinstance(record, dict) and HALF not in wrong else json.dumps({AS_TEXT: _written(record)})
+    if isinstance(record, dict) and not unstorable(record):
+        return to_text(record)
+    return json.dumps({AS_TEXT: _written(record)})
 
 
 def from_quarantine(record: str) -> Any:

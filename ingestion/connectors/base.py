@@ -180,13 +180,11 @@ class ReadsRecords(LooksBack, Protocol):
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a text file, without the header. `rows` has a column of texts for each name of the header, and
-    `line_number` (1 is the first). Lines that could not be taken apart are by number in `unparsed`: the line, and what is wrong
-    with it."""
+    """Some lines of a text file. `rows` has a column of texts for each name of the header, and `line_number` (1 is the first after
+    the header). Lines that could not be taken apart are by number in `unparsed`: the line, and what is wrong with it."""
 
     rows: "pyarrow.Table"
     unparsed: Mapping[int, tuple[str, str]]
-    ends_with_line_break: bool
 
     @property
     def count(self) -> int:
@@ -197,22 +195,24 @@ class FileContent(Protocol):
     """What a text file says."""
 
     is_blank: bool
+    ends_with_line_break: bool
 
     def header(self, delimiter: str) -> Sequence[str]:
         """The fields of the first line, by this delimiter."""
 
-    def lines(self, delimiter: str) -> Lines:
-        """The lines by this delimiter; raises ContractViolated when the file can't be taken apart."""
+    def lines(self, delimiter: str) -> Iterator[Lines]:
+        """The lines after the header by this delimiter, batch by batch; raises ContractViolated when the file can't be taken
+        apart, be it after some batches."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file that is there: its position is name and version. It is opened when `content` is asked for, which raises
-    ContractViolated when it is no text."""
+    """A file that is there: its position is name and version. It is opened by `content`, which raises ContractViolated when it
+    is no text."""
 
     name: str
     version: str  # another when the file was written anew
-    content: Callable[[], FileContent]
+    content: Callable[[], AbstractContextManager[FileContent]]
 
     @property
     def day(self) -> date | None:

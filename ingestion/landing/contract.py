@@ -1,149 +1,74 @@
-"""What a record or a line must be to land: its fields, each of a kind. What does not fit goes to quarantine, whole.
+"""What rows must be to land, whatever they come from: SQL of DuckDB over a relation of what was read.
 
-The kinds are `ingestion.landing.exact`'s, in DuckDB; a regular expression lets nearly all values through without asking it.
+A form of tables (`rows`, `records`, `lines`) says how each column lands, and each reason why a row does not; `landing.staging`
+puts rows to that test, those that are read and those that are replayed alike.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
-from functools import cached_property, lru_cache
-from typing import Any
-
-import pyarrow
-from pyarrow import compute
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ingestion.connectors.tables import Field
 from ingestion.landing import exact
-from ingestion.warehouses import Session
+from ingestion.sql import literal, quoted
 
-# What a JSON value may be for a field of a kind; other kinds are decimals.
-ALLOWED = {
-    "text": ("text", "integer", "boolean"),  # engines spell a fraction in their own ways
-    "integer": ("text", "integer"),
-    "date": ("text",),
-    "timestamp": ("text",),
-    "object": ("object",),
-    "list": ("list",),
-}
-NUMBERS = ("text", "integer", "number")
-REMEMBERED = 10_000  # texts of a field that were put to the test one by one
+REASON, RECORD = "why not", "as it was said"  # columns beside raw's own, which are hardly called that
+BLANKS = "(' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160))"  # what the macro `clean_text` takes off
 
 
-class FieldContract:
-    """One field, and the warehouse in whose scratch database its texts are put to the test."""
+@dataclass(frozen=True)
+class Contract:
+    """`values` are SQL by raw's column: the value as it lands, anything where the row does not fit. Each of `reasons` is null for
+    a row that fits. `record` is the row as JSON, whole, as quarantine keeps it. `relation` gives what they are said of, given the
+    relation that was read; `carried` are columns that a row keeps until it lands, such as the time of its version."""
 
-    def __init__(self, field: Field, session: Session) -> None:
-        self._session = session
-        self.name, self.kind, self.required = field.name, field.kind, field.required
-        self._fits = lru_cache(REMEMBERED)(self._fits_alone)
-        names = self.name.split(".")
-        # The way into a record: each name, whether it goes on in every element of a list, and the name of the place.
-        self._steps = [(name.removesuffix("[]"), name.endswith("[]"), ".".join(names[:n])) for n, name in enumerate(names, 1)]
+    values: Mapping[str, str]
+    reasons: Sequence[str]
+    record: str
+    carried: Mapping[str, str]
+    relation: Callable[[str], str] = lambda read: f"{read} as sent"
 
-    @cached_property
-    def _surely_fits(self) -> "re.Pattern[str]":
-        return re.compile(exact.surely_fits(self.kind))
-
-    def _misfits(self, texts: pyarrow.Array) -> list[int]:
-        """The positions of the texts that are not of the field's kind, in DuckDB."""
-        con = self._session.scratch  # which a server has only when it is needed
-        places = pyarrow.array(range(len(texts)), pyarrow.int64())
-        con.register("texts_to_validate", pyarrow.table({"place": places, "text": texts}))
-        try:
-            misfits = f"select place from texts_to_validate where not {exact.fits('text', self.kind)} order by place"
-            return [place for (place,) in con.execute(misfits).fetchall()]
-        finally:
-            con.unregister("texts_to_validate")
-
-    def _fits_alone(self, text: str) -> bool:
-        try:
-            return not self._misfits(pyarrow.array([text], pyarrow.string()))
-        except UnicodeEncodeError:  # half a character, which is in no number and no date
-            return False
-
-    # Texts of files
-
-    def rejected_texts(self, texts: pyarrow.ChunkedArray) -> list[int]:
-        """The positions of the texts, none of them null, that are not of the field's kind; blank ones are, unless the field is
-        required."""
-        blank = compute.equal(texts, "")
-        rejected = _places(blank) if self.required else []
-        if self.kind == "text":
-            return rejected
-        sure = compute.match_substring_regex(texts, f"^({self._surely_fits.pattern})$")
-        doubtful = _places(compute.invert(compute.or_(sure, blank)))
-        if doubtful:
-            found = self._misfits(texts.take(pyarrow.array(doubtful, pyarrow.int64())).combine_chunks())
-            rejected = sorted([*rejected, *(doubtful[at] for at in found)])
-        return rejected
-
-    # Values of JSON
-
-    def rejected_in(self, record: Any, depth: int = 0) -> tuple[str, str] | None:
-        """Where and why a record does not fit; None when it does. Numbers are int and Decimal."""
-        value: Any = record
-        for n, (name, each, place) in enumerate(self._steps[depth:], depth):
-            if not isinstance(value, dict):
-                if value is None and not self.required:
-                    return None
-                above = self._steps[n - 1][2]
-                return above, f"{above} is {_a(_json_kind(value))}, not an object"
-            if name not in value:
-                place = place.removesuffix("[]")
-                return (place, f"{place} is missing") if self.required else None
-            value = value[name]
-            if each and isinstance(value, list):
-                return next(filter(None, (self.rejected_in(element, n + 1) for element in value)), None)
-            if each and (value is not None or self.required):
-                place = place.removesuffix("[]")
-                return place, f"{place} is {_a(_json_kind(value))}, not a list"
-        why = self._rejected_value(value)
-        return (self.name, why) if why else None
-
-    def _rejected_value(self, value: Any) -> str | None:
-        """Why this JSON value is not of the field's kind; None when it is."""
-        if value is None:
-            return f"{self.name} is null" if self.required else None
-        found = _json_kind(value)
-        if found not in ALLOWED.get(self.kind, NUMBERS):
-            return f"{self.name} is {_a(found)}, not {_a(self.kind)}"
-        if found == "number" and Decimal(repr(float(value))) != value:
-            return f"{self.name} is a number of more digits than DuckDB keeps in JSON; as a string it would land"
-        if self._takes(value):
-            return None
-        return f"{self.name} is {_a(found)} {'out of range' if found == self.kind else f'that is not {_a(self.kind)}'}"
-
-    def _takes(self, value: Any) -> bool:
-        if self.kind in ("text", "object", "list") or self._surely_fits.fullmatch(str(value)):
-            return True
-        return self._fits(str(value))
+    def validated(self, read: str) -> str:
+        """SQL: all rows of a relation, as they land, with the reason where one does not fit."""
+        columns = {**self.values, **self.carried}
+        values = ", ".join(f"{value} as {quoted(name)}" for name, value in columns.items())
+        why = f"nullif(concat_ws('; ', {', '.join(self.reasons)}), '')" if self.reasons else "cast(null as varchar)"
+        # The record is written for those rows alone that do not fit. The reasons are long: DuckDB should plan them once.
+        record = f"case when {quoted(REASON)} is not null then {self.record} end"
+        found = f"(select *, {why} as {quoted(REASON)} from {self.relation(read)}) as read"
+        return f"select {values}, {quoted(REASON)}, {record} as {quoted(RECORD)} from {found}"
 
 
-def contract(fields: Iterable[Field], session: Session) -> list[FieldContract]:
-    """The fields under their contract."""
-    return [FieldContract(field, session) for field in fields]
+def text_reasons(columns: Iterable[str], fields: Iterable[Field]) -> list[str]:
+    """SQL: why the texts of these columns do not fit, and those of fields among them."""
+    nul = "has the character \\u0000, which PostgreSQL does not hold"
+    return [
+        *(f"case when contains({quoted(name)}, chr(0)) then {literal(f'{name} {nul}')} end" for name in columns),
+        *(_text_reason(field) for field in fields if field.required or field.kind != "text"),
+    ]
 
 
-def likely_name(missing: str, new: Iterable[str], fits: Callable[[str], bool]) -> str | None:
+def _text_reason(field: Field) -> str:
+    """Nearly all texts fit as they are, and need not be trimmed to see it."""
+    name, text = quoted(field.name), f"trim({quoted(field.name)}, {BLANKS})"
+    surely = f"ascii({name}) between 33 and 126"  # no blank
+    if exact.is_kind(field.kind):
+        surely = f"regexp_full_match({name}, {literal(exact.surely_fits(field.kind))})"
+    blank = literal(f"{field.name} is blank") if field.required else "null"
+    wrong = f"when not ({fits(text, field.kind)}) then {literal(f'{field.name} is no {field.kind}')} " if field.kind != "text" else ""
+    return f"case when {surely} then null when {text} = '' then {blank} {wrong}end"
+
+
+def fits(text: str, kind: str) -> str:
+    """SQL: whether a text is of a field's kind. A regular expression lets nearly all through before the dearer test: of a CASE
+    DuckDB computes that for the others only, of an OR for all."""
+    if not exact.is_kind(kind):
+        return "true"
+    return f"case when regexp_full_match({text}, {literal(exact.surely_fits(kind))}) then true else {exact.fits(text, kind)} end"
+
+
+def likely_name(missing: str, new: Iterable[str], is_fit: Callable[[str], bool]) -> str | None:
     """The name that a missing field has now, if there is one new field beside it that it could be."""
-    candidates = [name for name in sorted(new) if name.rpartition(".")[0] == missing.rpartition(".")[0] and fits(name)]
+    candidates = [name for name in sorted(new) if name.rpartition(".")[0] == missing.rpartition(".")[0] and is_fit(name)]
     alike = [name for name in candidates if missing.rpartition(".")[2].lower() in name.lower()]
     chosen: Sequence[str] = alike if len(alike) == 1 else candidates
     return chosen[0] if len(chosen) == 1 else None
-
-
-def _a(kind: str) -> str:
-    return kind if kind in ("text", "null") else f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
-def _json_kind(value: Any) -> str:
-    """What a parsed JSON value is; bool before int, as it is one for Python."""
-    for kind, name in ((bool, "boolean"), (int, "integer"), (Decimal, "number"), (str, "text"), (dict, "object"), (list, "list")):
-        if isinstance(value, kind):
-            return name
-    return "null"
-
-
-def _places(mask: Any) -> list[int]:
-    found: list[int] = compute.indices_nonzero(mask).to_pylist()
-    return found

@@ -2,13 +2,14 @@
 is all there is of it: what was withdrawn or renamed is not in it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow
 
 from ingestion.connectors.base import Part, ReadsParts, Window
 from ingestion.connectors.tables import PartTable
 from ingestion.landing.attempt import Attempt
+from ingestion.landing.comparison import differ
 from ingestion.landing.own_tables import Hints
 
 if TYPE_CHECKING:
@@ -30,21 +31,23 @@ class PartLanding:
     def _new_parts(self) -> Iterator[pyarrow.Table]:
         self._attempt.log.covers(self._table.name, None, self._attempt.run.began_at)
         for part in self._connection.read(self._table, Window(), None):
-            if {tuple(row.values()) for row in part.rows.to_pylist()} != self._held(part):
+            if self._differs(part):
                 yield part.rows
 
-    def _held(self, part: Part) -> set[tuple[Any, ...]]:
-        """What the latest complete load of this part holds."""
-        raw, name = self._attempt.raw, self._table.name
+    def _differs(self, part: Part) -> bool:
+        """Whether a part is not what the latest complete load of it holds."""
+        raw, name, columns = self._attempt.raw, self._table.name, self._table.schema.names
         if not raw.has_rows(name):
-            return set()
+            return True
         quoted, literal = raw.session.dialect.quoted, raw.session.dialect.literal
         conditions = [f"{quoted(column)} = {literal(value)}" for column, value in part.equal.items()]
         if part.year_of:
             conditions.append(f"extract(year from {quoted(part.year_of[0])}) = {part.year_of[1]}")
-        columns = ", ".join(map(quoted, self._table.schema.names))
-        rows = raw.session.rows(
-            f"select _dlt_load_id, {columns} from {raw.complete_rows(name)} as known where {' and '.join(conditions) or 'true'}"
-        )
-        latest = max((load for load, *_ in rows), default=None)
-        return {tuple(values) for load, *values in rows if load == latest}
+        types = {column: raw.types(name)[column] for column in columns}
+        held = raw.last_loads(name, types, " and ".join(conditions) or "true")
+        con = raw.session.scratch
+        con.register("part", part.rows)
+        try:
+            return bool(con.execute(f"{differ('part', held, columns)} limit 1").fetchall())
+        finally:
+            con.unregister("part")

@@ -33,6 +33,7 @@ COLUMNS: Hints = {
 # What a replay may put into its place: open, or a version of its own before the one that superseded it.
 REPLAYABLE = "(closed_at is null or closed_as = 'superseded')"
 MARKED_AT_ONCE = 1_000  # rows by one statement
+BATCH_ROWS = 100_000
 NOTED_REASONS = 5  # that a run tells of; `ingest status` counts all
 
 
@@ -73,6 +74,12 @@ def key_text(values: Iterable[Any]) -> str:
     return json.dumps([str(value) for value in values], ensure_ascii=False)
 
 
+def key_texts(found: Any) -> Iterator[str]:
+    """The keys that a query of the scratch database has found."""
+    while rows := found.fetchmany(BATCH_ROWS):
+        yield from map(key_text, rows)
+
+
 class Quarantine:
     """The quarantine of one source in one attempt to read it."""
 
@@ -102,6 +109,13 @@ class Quarantine:
         """Notes that the source says of this key what raw holds already, or nothing any more: what is in quarantine of it is
         withdrawn."""
         self._withdrawn |= {row.row_id for row in self.open_keys(table).get(key, ())}
+
+    def withdraw_keys(self, table: str, query: str) -> None:
+        """Withdraws what is in quarantine of the keys that a query of the scratch database gives."""
+        if not self.open_keys(table):
+            return
+        for key in key_texts(self._session.scratch.execute(query)):
+            self.withdraw(table, key)
 
     def supersede(self, row_ids: Iterable[str]) -> None:
         """Notes that these rows came anew."""

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 from ingestion.connectors.base import Acknowledges, Connection
 from ingestion.connectors.tables import PartTable, RecordTable, Table, TextTable, TypedTable
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.lines.replay import replayed as replayed_lines
+from ingestion.landing.lines.replay import quarantined as quarantined_lines
 from ingestion.landing.lines.table import LineLanding
 from ingestion.landing.parts import PartLanding
 from ingestion.landing.quarantine import QuarantinedRow
-from ingestion.landing.records.replay import replayed as replayed_records
+from ingestion.landing.records.replay import quarantined as quarantined_records
 from ingestion.landing.records.table import RecordLanding
-from ingestion.landing.replayed import Replayed
+from ingestion.landing.replayed import Quarantined, Replayed, replayed
 from ingestion.landing.rows.facts import TableFacts
-from ingestion.landing.rows.replay import replayed as replayed_rows
+from ingestion.landing.rows.replay import quarantined as quarantined_rows
 from ingestion.landing.rows.table import TableLanding
 from ingestion.registry import connectors
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
 
-# By the form of a table: what lands it, and what puts quarantined rows of it through again.
+# By the form of a table: what lands it, and how quarantined rows of it are put through again.
 LANDINGS: dict[type, Any] = {RecordTable: RecordLanding, TextTable: LineLanding, PartTable: PartLanding}
-REPLAYS: dict[type, Any] = {TypedTable: replayed_rows, RecordTable: replayed_records, TextTable: replayed_lines}
+REPLAYS: dict[type, Any] = {TypedTable: quarantined_rows, RecordTable: quarantined_records, TextTable: quarantined_lines}
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def replay_table(attempt: Attempt, tables: Sequence[Table], name: str, rows: Seq
     table = next((table for table in tables if table.name == name), None)
     if table is None:
         return Replayed.refused(rows, f"no table {name} is declared any more")
-    found: Replayed = _of_form(REPLAYS, table)(attempt, table, rows)
-    return found
+    found: Quarantined = _of_form(REPLAYS, table)(attempt, table, rows)
+    return replayed(attempt.run.session, name, found)
 
 
 def _of_form(choices: dict[type, Any], table: Table) -> Any:

@@ -3,7 +3,7 @@ difference. They have no server that sums. Of an API only what is older than the
 read, as they were then."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from random import Random
@@ -11,14 +11,15 @@ from typing import Any
 
 from ingestion.connectors.tables import RecordTable, Table, TextTable, TypedTable
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.lines.replay import held_lines
 from ingestion.landing.raw_tables import CHANGED_AT
 from ingestion.landing.reading import resources_of
 from ingestion.landing.run import Options, Run
+from ingestion.landing.staging import Staging
 from ingestion.operations.status import BEGINNING, table_states
 from ingestion.operations.verify_report import TableCheck, hidden
 from ingestion.registry import connectors
 from ingestion.settings import lookback
+from ingestion.sql import literal, quoted
 
 DAYS = {RecordTable: "updated_at", TextTable: "file_date"}  # by the form of a table: raw's column that tells the day
 
@@ -43,10 +44,10 @@ def read_again(run: Run, everything: bool, random: Random) -> Iterator[TableChec
 def _compared(attempt: Attempt, table: Table, resource: Any) -> TableCheck:
     day = attempt.run.options.since
     check = TableCheck(attempt.run.source, table.name, note=f"{day:%Y-%m-%d} read again" if day else "all read again")
-    for rows in resource:
-        if isinstance(table, TextTable):
-            _compare_file(attempt, check, rows)
-        else:
+    if isinstance(table, TextTable):
+        _compare_files(attempt, check, resource)
+    else:
+        for rows in resource:
             _compare_records(attempt, check, rows)
     if why := attempt.run.failures.reasons.get(table.name):
         check.differences.append(f"it can't be compared: {why}")
@@ -71,28 +72,45 @@ def _some_day(days: Sequence[Any], random: Random) -> Options:
     return Options(start, start + timedelta(days=1), known=True)
 
 
-def _compare_file(attempt: Attempt, check: TableCheck, rows: Any) -> None:
-    """Compares the lines of a file with those that its last load has brought."""
-    columns = [name for name in attempt.raw.types(check.table) if name in rows.column_names]
-    if not rows.num_rows:
-        return
-    said = rows.select(columns).to_pylist()
-    name = said[0]["file_name"]
-    lines = held_lines(attempt, check.table, name, columns)
-    held = {line["line_number"]: line for line in lines}
-    check.rows += len(said)
-    if missing := [line["line_number"] for line in said if line["line_number"] not in held]:
-        check.differences.append(f"{name}: {len(missing)} of {len(said)} lines not in raw, the first {missing[0]}")
-    if len(lines) > len(said) - len(missing):
-        check.differences.append(f"{name}: {len(said)} lines at the source, {len(lines)} in raw")
-    both = [(line, held[line["line_number"]]) for line in said if line["line_number"] in held]
-    for column in columns:
-        if wrong := [(line, other) for line, other in both if line[column] != other[column]]:
-            line, other = wrong[0]
-            check.differences.append(
-                f"{name}: {column} differs in {len(wrong)} of {len(said)} lines; "
-                f"line {line['line_number']}: source {hidden(line[column])}, raw {hidden(other[column])}"
-            )
+def _compare_files(attempt: Attempt, check: TableCheck, read: Iterable[Any]) -> None:
+    """Compares the lines of files with those that the last load of each has brought."""
+    types = {name: kind for name, kind in attempt.raw.types(check.table).items() if not name.startswith("_dlt_")}
+    staging, con = Staging(attempt.run.session, f"{check.table} again"), attempt.run.session.scratch
+    said = staging.create("said", f"select {', '.join(f'cast(null as {kind}) as {quoted(name)}' for name, kind in types.items())} limit 0")
+    for rows in read:
+        con.register("rows_again", rows.select([name for name in rows.column_names if name in types]))
+        con.execute(f"insert into {said} by name select * from rows_again")
+        con.unregister("rows_again")
+    files = [name for (name,) in con.execute(f"select distinct file_name from {said} order by 1").fetchall()]
+    if files:
+        is_read = f"file_name in ({', '.join(map(attempt.run.session.dialect.literal, files))})"
+        held = staging.create("held", f"select * from {attempt.raw.last_loads(check.table, types, is_read, 'file_name')}")
+        for name in files:
+            is_file = f"file_name = {literal(name)}"
+            here, there = (f"(select * from {relation} where {is_file})" for relation in (said, held))
+            check.differences += _file_differences(attempt, name, here, there, list(types))
+    check.rows = staging.count("said")
+    staging.clear()
+
+
+def _file_differences(attempt: Attempt, file: str, said: str, held: str, columns: Sequence[str]) -> Iterator[str]:
+    """What differs between the lines of a file, as they are and as raw holds them."""
+    con = attempt.run.session.scratch
+    unlike = [f"said.{name} is distinct from held.{name}" for name in map(quoted, columns)]
+    both = f"{said} as said join {held} as held using (line_number)"
+    [(lines, in_raw)] = con.execute(f"select (select count(*) from {said}), (select count(*) from {held})").fetchall()
+    missing = f"select count(*), min(line_number) from {said} as said anti join {held} as held using (line_number)"
+    [(count, first)] = con.execute(missing).fetchall()
+    if count:
+        yield f"{file}: {count} of {lines} lines not in raw, the first {first}"
+    if in_raw > lines - count:
+        yield f"{file}: {lines} lines at the source, {in_raw} in raw"
+    counts = con.execute(f"select {', '.join(f'count(*) filter ({one})' for one in unlike)} from {both}").fetchall()[0]
+    for name, one, wrong in zip(columns, unlike, counts, strict=True):
+        if wrong:
+            values = f"cast(said.{quoted(name)} as varchar), cast(held.{quoted(name)} as varchar)"
+            [(line, here, there)] = con.execute(f"select line_number, {values} from {both} where {one} order by 1 limit 1").fetchall()
+            yield (f"{file}: {name} differs in {wrong} of {lines} lines; line {line}: source {hidden(here)}, raw {hidden(there)}")
 
 
 def _compare_records(attempt: Attempt, check: TableCheck, rows: Any) -> None:

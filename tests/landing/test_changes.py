@@ -10,6 +10,7 @@ from support.payments_api import company_api
 
 from ingestion.connectors.postgres import Table
 from ingestion.errors import UsageError
+from ingestion.landing import raw_tables
 
 
 @on("dev", in_test_all("postgres"))
@@ -47,6 +48,19 @@ def test_deleted_rows_are_marked_once_and_can_return(landing, shop):
     assert landing.load("shop") == {"orders": 1, "order_items": len(lines)}
     assert landing.load("shop") == {}
     assert_raw_is_the_shop(landing, shop)
+
+
+@on("postgres")
+def test_of_keys_too_many_to_name_only_those_that_are_gone_are_marked(landing, shop, extra_source, monkeypatch):
+    """Then the versions of all keys come from the warehouse."""
+    extra_source([Table("marks", primary_key="id")])
+    shop.execute("drop table if exists marks; create table marks as select generate_series(1, 20)::bigint as id")
+    shop.execute("grant select on marks to reader")
+    landing.load("extra")
+    monkeypatch.setattr(raw_tables, "NAMED_KEYS", 1)
+    shop.execute("delete from marks where id in (2, 3)")
+    assert landing.try_to_load("extra").deleted == {"marks": 2}
+    assert landing.load("extra") == {}
 
 
 @on("dev", "bigquery")

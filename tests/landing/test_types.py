@@ -1,6 +1,6 @@
 """The types of a PostgreSQL source: each value lands exactly or as text, and one that no type holds goes to quarantine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import inf, isnan
@@ -10,7 +10,7 @@ import pytest
 from support.landing import on
 
 from ingestion.connectors.postgres import Table
-from ingestion.landing.rows import table
+from ingestion.landing import staging
 
 
 @on("dev", "postgres", "bigquery")
@@ -97,15 +97,18 @@ def test_a_nan_goes_to_quarantine_from_any_batch_of_any_load(landing, shop, extr
 def _count_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
     """Make batches of so many rows. Returns a list that grows: how many batches each reading of rows gave."""
     counts: list[int] = []
-    original = table.TableLanding._batches
 
-    def counted(*arguments: Any) -> Iterator[Any]:
-        number = len(counts)
-        counts.append(0)
-        for batch in original(*arguments):
-            counts[number] += 1
-            yield batch
+    def counting(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        def counted(*arguments: Any) -> Iterator[Any]:
+            number = len(counts)
+            counts.append(0)
+            for batch in original(*arguments):
+                counts[number] += 1
+                yield batch
 
-    monkeypatch.setattr(table, "BATCH_ROWS", rows)
-    monkeypatch.setattr(table.TableLanding, "_batches", counted)
+        return counted
+
+    monkeypatch.setattr(staging, "BATCH_ROWS", rows)
+    for name in ("batches", "stream"):
+        monkeypatch.setattr(staging.Staging, name, counting(getattr(staging.Staging, name)))
     return counts

@@ -24,8 +24,8 @@ PUBLISHING = "tests/publishing/test_publication.py"
 MUTANTS = (
     # 1. Raw is kept
     Mutant(
-        "wrong types go to quarantine as null", 1, "ingestion/landing/contract.py",
-        'if self.kind in ("text", "object", "list") or self._surely_fits.fullmatch(str(value)):', "if True:",
+        "wrong types go to quarantine as null", 1, "ingestion/landing/records/contract.py",
+        'f"when not {fits(text, kind)} then {that} end"', 'f"end"',
         "tests/landing/test_api_contract.py::test_a_record_that_breaks_the_contract_goes_to_quarantine_whole_and_the_others_land",
     ),
     Mutant(
@@ -49,8 +49,8 @@ MUTANTS = (
         "tests/chaos/test_killed_landing.py::test_killed_in_the_first_load tests/chaos/test_killed_landing.py::test_killed_in_later_loads",
     ),
     Mutant(
-        "the look-back lands records again", 2, "ingestion/landing/records/table.py",
-        "if before == digest:", "if before == digest and not row.key:",
+        "the look-back lands records again", 2, "ingestion/landing/comparison.py",
+        "over in_order is null then {IS_HELD} else", "over in_order is null then false else",
         "tests/landing/test_payments_api.py::test_only_changed_records_travel_and_each_lands_once",
     ),
     Mutant(

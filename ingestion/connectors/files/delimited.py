@@ -1,9 +1,15 @@
-"""The text of a file with delimiters, taken apart: each field exactly as it is written. An empty field is the empty string."""
+"""The text of a file with delimiters, taken apart batch by batch: each field exactly as it is written. An empty field is the
+empty string. No more than a batch of a file is in memory."""
 
+import codecs
 import csv as text_csv
 import io
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 import pyarrow
 from pyarrow import csv
@@ -11,75 +17,150 @@ from pyarrow import csv
 from ingestion.connectors.base import Lines
 from ingestion.errors import ContractViolated, first_line
 
+CHUNK = 1_000_000  # bytes that are looked at together
+BATCH = 8_000_000  # … that are taken apart together: no line can be longer
+IN_MEMORY = 16_000_000  # a larger file goes to a temporary one
 text_csv.field_size_limit(sys.maxsize)  # of the look at quotes, which else refuses what pyarrow takes
 
 
-class TextContent:
-    """A file's content; raises ContractViolated when it is not UTF-8."""
+@contextmanager
+def opened_text(file: IO[bytes]) -> Iterator["TextContent"]:
+    """A file's content, which is closed afterwards; raises ContractViolated when it is not UTF-8. It is copied first: so it is
+    fetched once, and all looks at it are at the same content, whatever is written meanwhile."""
+    with SpooledTemporaryFile(IN_MEMORY) as copy:
+        with file:
+            content = TextContent(copy, _chunks(file))
+        yield content
 
-    def __init__(self, content: bytes) -> None:
-        self._content, self._text = content, _decoded(content)
-        self.is_blank = not self._text.strip()
+
+class TextContent:
+    """The copy of a file, which is filled from `chunks`."""
+
+    def __init__(self, copy: IO[bytes], chunks: Iterator[bytes]) -> None:
+        self._file, self.is_blank, last = copy, True, ""
+        for chunk, text in _decoded(chunks):
+            copy.write(chunk)
+            self.is_blank = self.is_blank and not text.strip()
+            last = text or last
+        self.ends_with_line_break = last.endswith("\n")
 
     def header(self, delimiter: str) -> list[str]:
         """The fields of the first line, by this delimiter."""
-        first = self._text.partition("\n")[0].removesuffix("\r")
+        self._file.seek(0)
+        first = self._file.readline().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
         return next(text_csv.reader([first], delimiter=delimiter), [])
 
-    def lines(self, delimiter: str) -> Lines:
+    def lines(self, delimiter: str) -> Iterator[Lines]:
         """The lines by this delimiter. A line break between quotes begins no new one."""
-        rows, unparsed = _parsed(self._content, self._text, delimiter, self.header(delimiter))
-        numbers = [number for number in range(1, len(rows) + len(unparsed) + 1) if number not in unparsed]
-        return Lines(rows.append_column("line_number", pyarrow.array(numbers, pyarrow.int64())), unparsed, self._text.endswith("\n"))
+        odd, expected = self._odd_quotes(delimiter)
+        wrong: dict[int, tuple[str, str]] = {}
+        read = reached = 0  # lines that are right, and the number of the last one
+
+        def skip(row: csv.InvalidRow) -> str:
+            wrong[row.number - 1] = row.text, f"it has {row.actual_columns} fields, not {row.expected_columns}"
+            return "skip"
+
+        try:
+            for rows in self._parsed(delimiter, skip):
+                numbers = _numbers(reached, len(rows), wrong)
+                read, reached = read + len(rows), numbers[-1] if numbers else reached
+                lines = pyarrow.Table.from_batches([rows]).append_column("line_number", pyarrow.array(numbers, pyarrow.int64()))
+                yield Lines(_without(lines, numbers, odd), {})
+        except pyarrow.ArrowInvalid as error:
+            raise ContractViolated(first_line(error)) from error
+        if odd and expected != read + len(wrong):
+            raise ContractViolated(f"the quotes in line {min(odd)} are not closed as they should be.")
+        yield Lines(pyarrow.table({}), dict(sorted((wrong | odd).items())))
+
+    def _parsed(self, delimiter: str, skip: object) -> Iterator[pyarrow.RecordBatch]:
+        names = self.header(delimiter)
+        self._file.seek(0)
+        yield from csv.open_csv(
+            self._file,
+            read_options=csv.ReadOptions(use_threads=False, block_size=BATCH),  # with threads a wrong row has no number
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+
+    def _odd_quotes(self, delimiter: str) -> tuple[dict[int, tuple[str, str]], int]:
+        """The lines whose quotes pyarrow would guess at, by number, and how many lines there are. Raises ContractViolated for a
+        quote that never closes."""
+        if not self._has_quotes(delimiter):
+            return {}, 0
+        self._file.seek(0)
+        text = io.TextIOWrapper(self._file, "utf-8-sig", newline="")
+        try:
+            return _odd_quotes(text, delimiter)
+        finally:
+            text.detach()
+
+    def _has_quotes(self, delimiter: str) -> bool:
+        """Whether any field begins with a quote."""
+        begins = re.compile(rb'[\n\r%s]"' % re.escape(delimiter.encode()))
+        self._file.seek(0)
+        before = b"\n"
+        for chunk in _chunks(self._file):
+            if b'"' in chunk and begins.search(before + chunk.removeprefix(codecs.BOM_UTF8)):
+                return True
+            before = chunk[-1:]
+        return False
 
 
-def _decoded(content: bytes) -> str:
-    """The file's text; raises ContractViolated when it is not UTF-8."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ContractViolated("it is UTF-16, not UTF-8.")
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def _decoded(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
+    """The chunks, and their texts; raises ContractViolated when they are not UTF-8."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8-sig")(), 1
+    for chunk in chunks:
+        if lines == 1 and chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ContractViolated("it is UTF-16, not UTF-8.")
+        yield chunk, _text(decoder, chunk, lines)
+        lines += chunk.count(b"\n")
+    _text(decoder, b"", lines, final=True)
+
+
+def _text(decoder: codecs.IncrementalDecoder, chunk: bytes, line: int, final: bool = False) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return decoder.decode(chunk, final)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line += error.object.count(b"\n", 0, error.start)
         raise ContractViolated(
-            f"it is not UTF-8: byte 0x{content[error.start]:02X} in line {line}, as Latin-1 or Windows-1252 have it."
+            f"it is not UTF-8: byte 0x{error.object[error.start]:02X} in line {line}, as Latin-1 or Windows-1252 have it."
         ) from error
 
 
-def _parsed(content: bytes, text: str, delimiter: str, header: list[str]) -> tuple[pyarrow.Table, dict[int, tuple[str, str]]]:
-    """The lines that have all fields, as texts; the others by number: what they say, and what is wrong."""
-    wrong: dict[int, tuple[str, str]] = {}
-
-    def skip(row: csv.InvalidRow) -> str:
-        wrong[row.number - 1] = row.text, f"it has {row.actual_columns} fields, not {row.expected_columns}"
-        return "skip"
-
-    odd, lines = _odd_quotes(text, delimiter)
-    try:
-        table = csv.read_csv(
-            io.BytesIO(content),
-            read_options=csv.ReadOptions(use_threads=False),  # else a wrong row has no number
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(header, pyarrow.string()), strings_can_be_null=False),
-        )
-    except pyarrow.ArrowInvalid as error:
-        raise ContractViolated(first_line(error)) from error
-    total = len(table) + len(wrong)
-    if odd:
-        if lines != total:
-            raise ContractViolated(f"the quotes in line {min(odd)} are not closed as they should be.")
-        numbers = [number for number in range(1, total + 1) if number not in wrong]
-        table = table.filter(pyarrow.array([number not in odd for number in numbers], pyarrow.bool_()))
-    return table, dict(sorted((wrong | odd).items()))
+def _numbers(before: int, count: int, wrong: dict[int, tuple[str, str]]) -> list[int]:
+    """The numbers of so many lines after line `before`, of which those in `wrong` are none."""
+    if not wrong:
+        return list(range(before + 1, before + count + 1))
+    found: list[int] = []
+    number = before
+    while len(found) < count:
+        number += 1
+        if number not in wrong:
+            found.append(number)
+    return found
 
 
-def _odd_quotes(text: str, delimiter: str) -> tuple[dict[int, tuple[str, str]], int]:
-    """The lines whose quotes pyarrow would guess at, by number, and how many lines there are. Raises ContractViolated for a quote that
-    never closes."""
-    if not re.search(rf'(^|[\n\r{re.escape(delimiter)}])"', text):
-        return {}, 0
+def _without(lines: pyarrow.Table, numbers: list[int], odd: dict[int, tuple[str, str]]) -> pyarrow.Table:
+    return lines.filter(pyarrow.array([number not in odd for number in numbers], pyarrow.bool_())) if odd else lines
+
+
+def _odd_quotes(text: Iterator[str], delimiter: str) -> tuple[dict[int, tuple[str, str]], int]:
     found: dict[int, tuple[str, str]] = {}
-    lines = text_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    last = [""]
+
+    def remembered() -> Iterator[str]:
+        for line in text:
+            last[0] = line
+            yield line
+
+    lines = text_csv.reader(remembered(), delimiter=delimiter, strict=True)
     number = -1  # the header is none
     while True:
         try:
@@ -91,4 +172,4 @@ def _odd_quotes(text: str, delimiter: str) -> tuple[dict[int, tuple[str, str]], 
             number += 1
             if "end of data" in str(error):
                 raise ContractViolated(f"a quote that opens in line {number} never closes: it breaks off, or the quote is none.") from error
-            found[number] = text.splitlines()[lines.line_num - 1], "there is text after a closing quote"
+            found[number] = last[0].rstrip("\r\n"), "there is text after a closing quote"

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 from dlt.sources.filesystem import filesystem
 
 from ingestion.connectors.base import File, Run, Window
-from ingestion.connectors.files.delimited import TextContent
+from ingestion.connectors.files.delimited import opened_text
 from ingestion.connectors.tables import TextTable
 from ingestion.errors import IngestError, first_line
 from ingestion.settings import project_dir, setting
@@ -45,7 +45,7 @@ class FilesConnection:
             File(
                 file["relative_path"],
                 f"{file['modification_date'].timestamp():.6f}/{file['size_in_bytes']}",
-                lambda file=file: TextContent(file.read_bytes()),  # type: ignore[misc]
+                lambda file=file: opened_text(file.open()),  # type: ignore[misc]
             )
             for file in self._listed(table)
         ]

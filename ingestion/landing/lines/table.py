@@ -1,6 +1,8 @@
-"""One kind of files in one attempt: read file by file, validated. Nothing is compared with raw but the files' versions."""
+"""One kind of files in one attempt: read file by file, validated. A file that changed lands whole: what is compared with raw is the
+version of each file, never its lines."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from functools import cached_property
@@ -8,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import pyarrow
 
-from ingestion.connectors.base import File, ReadsFiles, Window
+from ingestion.connectors.base import File, FileContent, ReadsFiles, Window
 from ingestion.connectors.tables import TextTable
 from ingestion.errors import ContractViolated, IngestError, first_line
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.lines.contract import LineContract, notes
+from ingestion.landing.lines.contract import FileHeader, line_contract, notes, unparsed
 from ingestion.landing.own_tables import Hints
 from ingestion.landing.quarantine import RejectedRow
+from ingestion.landing.staging import ALL, FITS, Staging
+from ingestion.sql import literal
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
@@ -26,7 +30,9 @@ class LineLanding:
     def __init__(self, attempt: Attempt, connection: ReadsFiles, table: TextTable) -> None:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
-        self._contract = LineContract(table, f"ingestion/sources/{attempt.run.source}.py", attempt.run.session)
+        self._header = FileHeader(table, f"ingestion/sources/{attempt.run.source}.py")
+        self._staging = Staging(attempt.run.session, table.name)
+        self._count = 0  # lines of the file that was staged last
         before = attempt.state.get(table.name, {})
         # By name: what tells this version of the file from another, and how many lines it had.
         self._read: dict[str, str] = dict(before.get("files", {}))
@@ -52,15 +58,16 @@ class LineLanding:
             if not self._wanted(file):
                 continue
             try:
-                rows, rejected = self._validated(file)
+                rejected = self._validated(file)
             except (ContractViolated, OSError) as error:
                 refused.append(f"{file.name}: {error if isinstance(error, ContractViolated) else first_line(error)}")
                 violated |= isinstance(error, ContractViolated)
                 continue
             self._attempt.quarantine.reject(self._table.name, rejected)
             self._attempt.quarantine.supersede(self._open.get(file.name, set()) - {row.id(self._table.name) for row in rejected})
-            yield rows
-            self._read[file.name], self._lines[file.name] = file.version, rows.num_rows + len(rejected)
+            yield from self._staging.batches("validated", ALL, FITS)
+            self._read[file.name], self._lines[file.name] = file.version, self._count
+        self._staging.clear()
         if refused:
             failure = IngestError(
                 "not landed: " + " ".join(refused),
@@ -68,20 +75,41 @@ class LineLanding:
             )
             (run.failures.add_violation if violated else run.failures.add)(self._table.name, failure)
 
-    def _validated(self, file: File) -> tuple[pyarrow.Table, list[RejectedRow]]:
-        """The lines of a file that fit, as they land, and the others; raises ContractViolated when the file as a whole is not what
-        was declared."""
+    def _validated(self, file: File) -> list[RejectedRow]:
+        """Stages the lines of a file that fit, and gives the others; raises ContractViolated when the file as a whole is not what was
+        declared."""
         if self._table.full and not file.day:
             raise ContractViolated("its name has no date like 2026-01-31, which says from when on it holds.")
-        content = file.content()
-        header = self._contract.check_header(content)
-        lines = content.lines(self._table.delimiter)
-        if not lines.ends_with_line_break and lines.count in lines.unparsed:
+        with file.content() as content:
+            header = self._header.check(content)
+            names = self._header.own_names(header)
+            rejected = self._stage(file, names, content)
+            self._attempt.run.notes += notes(self._header, file, header, content, self._count)
+        self._check_fits(rejected)
+        self._check_size(file.name, self._count)
+        return rejected
+
+    def _stage(self, file: File, names: list[str], content: FileContent) -> list[RejectedRow]:
+        self._staging.clear()
+        day = f"date {literal(file.day.isoformat())}" if file.day else "cast(null as date)"
+        contract = line_contract(self._table, names, literal(file.name), day, {})
+        rejected, last = [], 0
+        self._count = 0
+        for lines in content.lines(self._table.delimiter):
+            self._count += lines.count
+            if lines.rows.num_rows:
+                self._staging.read(contract, lines.rows.rename_columns([*names, "line_number"]))
+            rejected += unparsed(file, lines)
+            last = max([last, *lines.unparsed])
+        if not content.ends_with_line_break and last == self._count > 0:
             raise ContractViolated("it breaks off in the middle of its last line.")
-        self._attempt.run.notes += notes(self._contract, file, header, lines)
-        found = self._contract.validated(file, header, lines)
-        self._check_size(file.name, lines.count)
-        return found
+        return rejected + self._staging.rejected()
+
+    def _check_fits(self, rejected: list[RejectedRow]) -> None:
+        """Raises ContractViolated when no line of a file fits."""
+        if self._count and len(rejected) == self._count:
+            why, count = Counter(row.reason for row in rejected).most_common(1)[0]
+            raise ContractViolated(f"none of its {self._count} lines fits; in {count} of them: {why}.")
 
     def _check_size(self, name: str, lines: int) -> None:
         """Raises ContractViolated for a full file that lost much of what the file before it had."""

@@ -1,46 +1,43 @@
-"""Quarantined records, put through the contract of today."""
+"""Quarantined records, as their contract takes them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+
+import pyarrow
 
 from ingestion.connectors.tables import RecordTable
 from ingestion.exact_json import from_quarantine
 from ingestion.landing.attempt import Attempt
+from ingestion.landing.comparison import LOADED
 from ingestion.landing.quarantine import QuarantinedRow
-from ingestion.landing.records.known import Version, versions
-from ingestion.landing.records.record import MICROSECOND, RecordContract, Row, as_arrow
-from ingestion.landing.replayed import Replayed
+from ingestion.landing.raw_tables import CHANGED_AT
+from ingestion.landing.records.contract import record_contract
+from ingestion.landing.records.record import sent
+from ingestion.landing.records.versions import comparison, versions
+from ingestion.landing.replayed import CARRIED, ROW_ID, Quarantined
+from ingestion.landing.staging import Staging
+from ingestion.sql import quoted
+
+READ_AT = "read at"  # since when a version holds at the latest, whatever its cursor says
 
 
-def replayed(attempt: Attempt, table: RecordTable, rows: Sequence[QuarantinedRow]) -> Replayed:
-    """Left out is what raw has learnt since: the record itself, or what a later load says of the same version."""
-    contract = RecordContract(table, attempt.run.session)
-    fitting: dict[Version, tuple[str, Row]] = {}  # the last load that brought it
-    reasons = {}
-    for quarantined in sorted(rows, key=lambda row: row.load_id):
-        row, wrong = contract.row(from_quarantine(quarantined.record), quarantined.changed_at)
-        if wrong:
-            reasons[quarantined.row_id] = "; ".join(wrong.values())
-        else:
-            fitting[(row.key, row.changed_at) if row.key else (row.digest, None)] = quarantined.load_id, row
-    new = _unknown(attempt, table, list(fitting.values()))
-    return Replayed(as_arrow(new) if new else None, reasons)
+def quarantined(attempt: Attempt, table: RecordTable, rows: Sequence[QuarantinedRow]) -> Quarantined:
+    """A version holds since the time that it has always had."""
+    carried = {
+        ROW_ID: pyarrow.array([row.row_id for row in rows], pyarrow.string()),
+        LOADED: pyarrow.array([row.load_id for row in rows], pyarrow.string()),
+        READ_AT: pyarrow.array([row.changed_at for row in rows], pyarrow.timestamp("us", "UTC")),
+    }
 
+    def unknown(staging: Staging) -> str:
+        staging.create("source", versions(f"(table {staging.name('source')})", quoted(LOADED)))
+        compared = comparison(attempt.raw, staging, table)
+        return (compared if table.key else replace(compared, key=())).not_held()
 
-def _unknown(attempt: Attempt, table: RecordTable, fitting: list[tuple[str, Row]]) -> list[Row]:
-    """Of these rows, each with the load that brought it, those that raw does not hold."""
-    known = versions(attempt.raw, table, min((row.changed_at for _, row in fitting), default=None))
-    times: dict[str | None, list[tuple[datetime, str]]] = {}  # by key: of its versions, and the loads that brought them first
-    for (key, changed_at), loads in known.items():
-        if changed_at:
-            times.setdefault(key, []).append((changed_at, min(loads.values())))
-    new = []
-    for load_id, row in sorted(fitting, key=lambda found: (found[0], found[1].changed_at)):
-        # As when it is read: what came later is the later version, be it dated earlier.
-        if earlier := [at for at, first_load in times.get(row.key, ()) if at > row.changed_at and first_load < load_id]:
-            row = row.since(max(earlier) + MICROSECOND)
-            times[row.key].append((row.changed_at, ""))
-        loads = known.get((row.key, row.changed_at) if row.key else (row.digest, None), {})
-        if row.digest not in loads and max(loads.values(), default="") <= load_id:
-            new.append(row)
-    return new
+    return Quarantined(
+        record_contract(table, quoted(READ_AT), CARRIED),
+        sent(table, [from_quarantine(row.record) for row in rows], carried),
+        {},
+        ("id", CHANGED_AT) if table.key else ("record",),
+        unknown,
+    )

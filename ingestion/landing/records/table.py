@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow
@@ -10,17 +9,26 @@ import pyarrow
 from ingestion.connectors.base import ReadsRecords, Window
 from ingestion.connectors.tables import RecordTable
 from ingestion.errors import ContractViolated, IngestError
-from ingestion.exact_json import to_quarantine
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.quarantine import RejectedRow, key_text
+from ingestion.landing.own_tables import Hints
+from ingestion.landing.raw_tables import CHANGED_AT
+from ingestion.landing.records.contract import record_contract
 from ingestion.landing.records.drift import Seen
-from ingestion.landing.records.known import latest_versions, versions
-from ingestion.landing.records.record import COLUMNS, MICROSECOND, RecordContract, Row, as_arrow
+from ingestion.landing.records.record import sent, time_of
+from ingestion.landing.records.versions import comparison, versions
+from ingestion.landing.staging import FITS, Staging
+from ingestion.sql import literal
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
 
 BATCH_ROWS = 20_000
+COLUMNS: Hints = {
+    "id": {"data_type": "text"},
+    "updated_at": {"data_type": "timestamp"},
+    "record": {"data_type": "json"},
+    CHANGED_AT: {"data_type": "timestamp", "nullable": False},
+}
 
 
 class RecordLanding:
@@ -29,7 +37,7 @@ class RecordLanding:
     def __init__(self, attempt: Attempt, connection: ReadsRecords, table: RecordTable) -> None:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
-        self._contract = RecordContract(table, attempt.run.session)
+        self._staging = Staging(attempt.run.session, table.name)
         self._before = attempt.state.get(table.name, {})
         self._to_remember: dict[str, Any] = {}
         self._seen = Seen(datetime.now(UTC))
@@ -54,64 +62,56 @@ class RecordLanding:
 
     def _new_records(self) -> Iterator[pyarrow.Table]:
         """The records that raw does not hold yet, as Arrow tables; those that do not fit go to quarantine."""
-        rows = self._new_rows()
         try:
-            while batch := list(islice(rows, BATCH_ROWS)):
-                self._seen.new += len(batch)
-                yield as_arrow(batch)
+            self._read()
         except ContractViolated as error:
             self._attempt.run.failures.add_violation(self._table.name, error)
+            self._reject()
             return
+        self._compare()
         self._conclude()
+        yield from self._staging.batches("changes", "*")
+        self._staging.clear()
 
-    def _new_rows(self) -> Iterator[Row]:
-        """The rows that raw does not hold yet. What the source says now is the latest version, be it dated earlier than what it
-        said before; but of the versions that one read gives, in any order, it is the one that is dated last."""
-        name, raw = self._table.name, self._attempt.raw
-        known, landed = latest_versions(raw, name, self._start), set()
-        last_said: dict[str, datetime] = {}  # by key: the latest time in this read
-        dated_back: dict[tuple[str, datetime, str], Row] = {}
-        for row in self._fitting_rows():
-            digest = row.digest
-            key = row.key or digest
-            last_said[key] = max(last_said.get(key, row.changed_at), row.changed_at)
-            before, since = known.get(key, (None, row.changed_at))
-            if before == digest:
-                if row.key:
-                    self._attempt.quarantine.withdraw(name, key_text([row.key]))
-            elif row.changed_at < since:
-                dated_back[key, row.changed_at, digest] = row
-            else:
-                changed_at = row.changed_at + MICROSECOND if row.changed_at == since and key in landed else row.changed_at
-                known[key] = digest, changed_at
-                landed.add(key)
-                yield row.since(changed_at)
-        held = versions(raw, self._table, min((at for _, at, _ in dated_back), default=None))
-        for (key, at, digest), row in sorted(dated_back.items(), key=lambda item: item[1].changed_at):
-            if at == last_said[key]:
-                changed_at = known[key][1] + MICROSECOND
-                known[key] = digest, changed_at
-                yield row.since(changed_at)
-            elif digest not in held.get((key, at), ()):
-                yield row
+    def _read(self) -> None:
+        """Puts the records of this run to the test of the contract, in the scratch database; all at once, as it takes DuckDB longer
+        to plan that than to do it for some thousands."""
+        try:
+            for batch in _batches(self._records()):
+                self._staging.add("read", sent(self._table, batch))
+        finally:
+            now = f"timestamptz {literal(self._seen.now.isoformat())}"
+            if self._staging.count("read"):
+                self._staging.read(record_contract(self._table, now, {"said": "said"}), self._staging.name("read"))
+        if self._staging.count("validated"):
+            self._seen.add(self._attempt.run.session.scratch, self._staging.name("validated"))
 
-    def _fitting_rows(self) -> Iterator[Row]:
-        """The records of this run that fit, as they land; those that do not go to quarantine."""
-        for said in self._records():
-            row, wrong = self._contract.row(said, self._seen.now)
-            if self._options.is_interval and not (row.updated_at and self._options.covers(row.updated_at)):
-                continue
-            self._seen.add(said, wrong, row.updated_at)
-            if wrong:
-                key = row.key and key_text([row.key])
-                rejected = RejectedRow(to_quarantine(said), "; ".join(wrong.values()), key, row.changed_at)
-                self._attempt.quarantine.reject(self._table.name, [rejected])
-            else:
-                yield row
+    def _reject(self) -> None:
+        key = ['source."id"'] if self._table.key else []
+        rejected = self._staging.rejected(f"source.{CHANGED_AT}", key)
+        self._attempt.quarantine.reject(self._table.name, rejected)
+
+    def _compare(self) -> None:
+        """Compares the records that fit with raw, and puts what is to be landed into the scratch table `changes`."""
+        self._reject()
+        staging, table, raw = self._staging, self._table, self._attempt.raw
+        if not staging.count("validated"):
+            return
+        validated = staging.name("validated")
+        staging.create("source", versions(f"(select *, rowid from {validated} where {FITS})", "rowid"))
+        compared = comparison(raw, staging, table)
+        compared.stage_known()
+        staging.create("changes", compared.changes_of_versions())
+        self._seen.new = staging.count("changes")
+        if table.key:
+            self._attempt.quarantine.withdraw_keys(table.name, f"select id from {staging.name('source')}")
 
     def _records(self) -> Iterator[Any]:
         window = Window(self._start) if self._options.is_interval else Window()
-        return self._connection.read(self._table, window, self._bookmark)
+        records = self._connection.read(self._table, window, self._bookmark)
+        if not self._options.is_interval:
+            return records
+        return (said for said in records if (at := time_of(self._table, said)) and self._options.covers(at))
 
     # When all came
 
@@ -119,12 +119,12 @@ class RecordLanding:
         """What the records of this run say of the source, and what to remember of them."""
         run, table, seen = self._attempt.run, self._table, self._seen
         module = f"ingestion/sources/{run.source}.py"
-        violations = [*seen.violations(self._contract, self._before.get("fields", ()), module), *self._shrunk()]
+        violations = [*seen.violations(run.session, table, self._before.get("fields", ()), module), *self._shrunk()]
         if violations:
             remedy = f"Then: ingest replay {run.source}" if seen.has_rejected else ""
             run.failures.add_violation(table.name, IngestError(" ".join(violations), remedy))
         elif not self._options.is_interval:
-            notes, names = seen.name_changes(self._contract, set(self._before.get("fields", ())))
+            notes, names = seen.name_changes(table, set(self._before.get("fields", ())))
             run.notes += notes
             self._to_remember |= {"fields": sorted(names), "records": seen.records}
         if seen.highest and not self._options.is_interval:
@@ -152,3 +152,18 @@ class RecordLanding:
         # An API has no clock that we could ask, and of what lies in the future nobody has told yet.
         until = min(self._options.until, self._seen.now) if self._options.until else reached
         self._attempt.log.covers(self._table.name, self._start, until)
+
+
+def _batches(records: Iterator[Any]) -> Iterator[list[Any]]:
+    """The records in batches; also those that came before one broke the contract of the whole table."""
+    batch: list[Any] = []
+    try:
+        for said in records:
+            batch.append(said)
+            if len(batch) == BATCH_ROWS:
+                yield batch
+                batch = []
+    except ContractViolated:
+        yield batch
+        raise
+    yield batch

@@ -1,6 +1,6 @@
 """The contract of one column: what it is at the source and in raw, and the SQL of DuckDB that holds the one to the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from ingestion.connectors.base import SourceColumn
 from ingestion.connectors.tables import TypedTable
 from ingestion.dlt_internals import pipeline as dlt_pipeline
 from ingestion.landing import exact
+from ingestion.landing.contract import Contract
 from ingestion.landing.hints import dlt_hint
 from ingestion.sql import literal, quoted
 from ingestion.warehouses import Columns, Dialect
@@ -111,11 +112,12 @@ def names(columns: Iterable[Column]) -> str:
     return ", ".join(quoted(column.raw_name) for column in columns)
 
 
-def values(columns: Iterable[Column]) -> str:
-    """SQL: the values of the columns' texts, by raw's names; null where they do not fit."""
-    return ", ".join(f"{column.value} as {quoted(column.raw_name)}" for column in columns)
-
-
-def reasons(columns: Iterable[Column]) -> str:
-    """SQL: why a row of texts does not fit; empty when it does."""
-    return f"concat_ws('; ', {', '.join(column.reason for column in columns)})"
+def row_contract(columns: Iterable[Column], carried: Mapping[str, str]) -> Contract:
+    """What rows of texts must be, by the source's names of their columns."""
+    columns = list(columns)
+    return Contract(
+        values={column.raw_name: column.value for column in columns},
+        reasons=[column.reason for column in columns],
+        record=f"to_json({{{', '.join(f'{literal(column.name)}: {quoted(column.name)}' for column in columns)}}})",
+        carried=carried,
+    )

@@ -9,9 +9,11 @@ from ingestion.connectors.base import Description, ReadsInDuckDB
 from ingestion.connectors.tables import TypedTable
 from ingestion.landing import exact
 from ingestion.landing.attempt import Attempt
+from ingestion.landing.comparison import Comparison
 from ingestion.landing.rows.columns import Column, contract, raw_name
 from ingestion.landing.run import Options
-from ingestion.sql import quoted
+from ingestion.landing.staging import Staging
+from ingestion.sql import literal, quoted
 from ingestion.warehouses import Columns
 
 COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes a fraction of a second
@@ -87,11 +89,6 @@ class TableFacts:
         """The columns that raw has already, in the types of today."""
         return {c.raw_name: c.raw_type for c in self.columns if c.raw_name in self.raw}
 
-    @property
-    def known_names(self) -> str:
-        """SQL: the columns, of what raw holds. One that is new at the source is null in all of it so far."""
-        return ", ".join(quoted(c.raw_name) if c.raw_name in self.raw else f"cast(null as {c.raw_type})" for c in self.columns)
-
     @cached_property
     def state(self) -> dict[str, Any]:
         """What the last load remembered."""
@@ -127,6 +124,24 @@ class TableFacts:
         rows = self.attempt.run.session.catalogue.size(self.attempt.raw.dataset, self.name)
         return rows < COMPARE_KEYS_ALWAYS_BELOW or self.state.get("keys_compared_on") != self.today
 
-    def scratch(self, kind: str) -> str:
-        """SQL: the scratch table of this kind."""
-        return f'temp."{kind}_{self.name}"'
+    @cached_property
+    def staging(self) -> Staging:
+        """Scratch tables: `source`, the rows that were read and fit; `validated`, all rows of a validating read, with the reason
+        where one does not fit; `known`, what raw holds of them; `changes`, what is to be landed."""
+        return Staging(self.attempt.run.session, self.name)
+
+    @property
+    def comparison(self) -> Comparison:
+        """Of the rows that were read with the versions that raw holds of them."""
+        columns = [column.raw_name for column in self.columns]
+        clock = f"timestamptz {literal(self.clock.isoformat())}"
+        return Comparison(
+            self.attempt.raw, self.staging, self.name, columns, columns, self.key_names, self.known_columns, self._changed_at(clock), clock
+        )
+
+    def _changed_at(self, clock: str) -> str:
+        """SQL: the time from which a row that was read holds, as its cursor says, but never later than the source's clock:
+        what claims to be of 2099 would be the latest version for ever."""
+        if not self.cursor or not self.cursor_is_time:
+            return clock
+        return f"least(coalesce(cast(source.{quoted(self.cursor.raw_name)} as timestamptz), {clock}), {clock})"

@@ -10,24 +10,21 @@ import pyarrow
 
 from ingestion.connectors.base import Window
 from ingestion.dlt_internals.pipeline import select_job
-from ingestion.errors import ContractViolated, IngestError, RefusedTable, first_line
+from ingestion.errors import ContractViolated, IngestError, first_line
 from ingestion.landing.hints import as_landed
 from ingestion.landing.own_tables import Hints
-from ingestion.landing.quarantine import RejectedRow, key_text
+from ingestion.landing.quarantine import RejectedRow
 from ingestion.landing.raw_tables import CHANGED_AT, DELETED_AT
 from ingestion.landing.rows import drift, keys
-from ingestion.landing.rows.columns import names, reasons, values
-from ingestion.landing.rows.comparison import Comparison
+from ingestion.landing.rows.columns import names, row_contract
 from ingestion.landing.rows.cursor import Reach
 from ingestion.landing.rows.facts import TableFacts
-from ingestion.sql import literal, quoted
+from ingestion.landing.staging import FITS
+from ingestion.sql import quoted
 
 if TYPE_CHECKING:
     from dlt.extract import DltResource
 
-BATCH_ROWS = 100_000
-REASON, RECORD = "why not", "as it was said"  # columns beside the source's own, which are hardly called that
-SCRATCH = ("source", "known", "now", "live", "deleted", "missing", "validated")
 DOES_NOT_FIT = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 
 
@@ -36,7 +33,7 @@ class TableLanding:
 
     def __init__(self, facts: TableFacts) -> None:
         self._facts, self._attempt, self._con = facts, facts.attempt, facts.attempt.run.session.scratch
-        self._reach, self._comparison = Reach(facts), Comparison(facts)
+        self._reach, self._staging = Reach(facts), facts.staging
         self._validates = bool(facts.doubtful) or facts.name in facts.attempt.run.validate_all
         self._unknown_rows: int | None = None  # that raw holds of a table without a key, and the source has no longer
 
@@ -105,11 +102,11 @@ class TableLanding:
         """The whole table: as a SELECT that dlt's load job runs, where the warehouse can, else as Arrow batches."""
         facts = self._facts
         columns = ", ".join(column.received for column in facts.columns)
-        statement = self._comparison.as_new(f"(select {columns} from {self._sent(self._reach.window)} as sent)")
+        statement = self._facts.comparison.as_new(f"(select {columns} from {self._sent(self._reach.window)} as sent)")
         if self._attempt.run.session.scratch_is_warehouse:
             yield select_job(statement, self._hints())
             return
-        yield from self._batches(f"({statement})")
+        yield from self._staging.stream(f"select {self._landed} from ({statement})", self._explained)
 
     def _changes(self) -> Callable[[], Iterable[Any]]:
         """A function that gives the rows to land as Arrow batches. They are put aside in a scratch table first, so that whatever
@@ -123,12 +120,11 @@ class TableLanding:
                 self._con.execute("rollback")
             raise
         self._attempt.quarantine.reject(self._facts.name, rejected)
-        for kind in SCRATCH:
-            self._con.execute(f"drop table if exists {self._facts.scratch(kind)}")
-        changes = self._facts.scratch("changes")
-        if not self._con.execute(f"select 1 from {changes} limit 1").fetchall():
+        self._staging.clear(but="changes")
+        if not self._staging.count("changes"):
+            self._staging.clear()
             return list
-        return lambda: self._batches(changes, f"drop table {changes}")
+        return self._changed
 
     def _stage_changes(self) -> list[RejectedRow]:
         """Puts what is to be landed into the scratch table `changes`; gives the rows that do not fit."""
@@ -142,13 +138,18 @@ class TableLanding:
             self._read_and_validate(window)
         else:
             columns = ", ".join(column.received for column in facts.columns)
-            self._create("source", f"select {columns} from {self._sent(window)}")
-        self._create("changes", self._comparison.different_rows())
+            self._staging.create("source", f"select {columns} from {self._sent(window)}")
+        comparison = facts.comparison
+        comparison.stage_known()
+        self._staging.create("changes", comparison.changes())
         if not facts.key_columns and not facts.options.is_interval:
             self._count_unknown_rows()
-        keys.withdraw_read_keys(facts)
+        if facts.key_columns:
+            # What is in quarantine of a key that was read, and fits, is no longer what the source says, whatever it says now.
+            self._attempt.quarantine.withdraw_keys(facts.name, f"select {names(facts.key_columns)} from {self._staging.name('source')}")
         if facts.compares_keys:
-            self._con.execute(f"insert into {facts.scratch('changes')} by name {self._comparison.deleted_rows(facts.scratch('deleted'))}")
+            deleted = comparison.deleted(self._staging.name("deleted"))
+            self._con.execute(f"insert into {self._staging.name('changes')} by name {deleted}")
         return self._rejected() if self._validates else []
 
     def _with_missing_keys(self, window: Window) -> Window | None:
@@ -165,15 +166,9 @@ class TableLanding:
 
     def _read_and_validate(self, window: Window | None) -> None:
         """Puts the rows of a window that fit into `source`, and all into `validated`, with the reason where there is one."""
-        facts = self._facts
-        record = ", ".join(f"{literal(column.name)}: {quoted(column.name)}" for column in facts.columns)
-        self._create(
-            "validated",
-            f'select {values(facts.columns)}, to_json({{{record}}}) as "{RECORD}", nullif({reasons(facts.columns)}, \'\') as "{REASON}" '
-            f"from {self._sent(window)} as sent",
-        )
-        validated = facts.scratch("validated")
-        self._create("source", f'select {names(facts.columns)} from {validated} where "{REASON}" is null')
+        facts, staging = self._facts, self._staging
+        validated = staging.create("validated", row_contract(facts.columns, {}).validated(self._sent(window)))
+        staging.create("source", f"select {names(facts.columns)} from {validated} where {FITS}")
         if facts.doubtful:
             held = ", ".join(f"count({quoted(column.raw_name)})" for column in facts.doubtful)
             [counts] = self._con.execute(f"select {held} from {validated}").fetchall()
@@ -181,18 +176,12 @@ class TableLanding:
 
     def _rejected(self) -> list[RejectedRow]:
         """The rows that were read and do not fit."""
-        facts, comparison = self._facts, self._comparison
-        rows, at, latest = facts.scratch("validated"), comparison.changed_at, ""
+        facts, comparison = self._facts, self._facts.comparison
+        at, latest = comparison.at, ""
         if facts.key_columns and facts.has_rows:
-            at = comparison.later(at)
-            latest = f"left join {comparison.latest(rows)} as latest on {comparison.pairs}"
-        key_columns = "".join(f", source.{quoted(name)}" for name in facts.key_names)
-        columns = f'source."{RECORD}", source."{REASON}", {at}{key_columns}'
-        found = self._con.execute(f'select {columns} from {rows} as source {latest} where source."{REASON}" is not null').to_arrow_table()
-        return [
-            RejectedRow(record, reason, key_text(key) if key and None not in key else None, changed_at)
-            for record, reason, changed_at, *key in zip(*(column.to_pylist() for column in found.columns), strict=True)
-        ]
+            rows = f"(select * from {self._staging.name('validated')} where not {FITS})"
+            at, latest = comparison.later(at), f"left join {comparison.latest(rows)} as latest on {comparison.pairs}"
+        return self._staging.rejected(at, [f"source.{quoted(name)}" for name in facts.key_names], latest)
 
     def _count_unknown_rows(self) -> None:
         """Counts the rows that raw holds of a table without a key, and the source has no longer. There is no telling whether they
@@ -200,28 +189,25 @@ class TableLanding:
         facts, self._unknown_rows = self._facts, 0
         if not facts.has_rows:
             return
-        read = facts.scratch("source")
-        known = f"select {facts.known_names} from {facts.scratch('known')} except all select {names(facts.columns)} from {read}"
-        [(self._unknown_rows,)] = self._con.execute(f"select count(*) from ({known})").fetchall()
+        staging = self._staging
+        held = f"select {facts.comparison.known_values('known')} from {staging.name('known')} as known"
+        gone = f"select count(*) from ({held} except all select {names(facts.columns)} from {staging.name('source')})"
+        [(self._unknown_rows,)] = self._con.execute(gone).fetchall()
         before = facts.state.get("gone", self._unknown_rows)
-        live = keys.size(facts, "known") - before
-        keys.refuse_to_lose_too_much(facts, live - keys.size(facts, "validated" if self._validates else "source"), live)
+        live = staging.count("known") - before
+        keys.refuse_to_lose_too_much(facts, live - staging.count("validated" if self._validates else "source"), live)
         if self._unknown_rows > before:
             self._attempt.run.notes.append(
                 f"{facts.where}: {self._unknown_rows - before} rows are gone or were changed, and no key says which: "
                 "raw keeps them as they were"
             )
 
-    def _create(self, kind: str, query: str) -> None:
-        self._con.execute(f'create or replace temp table "{kind}_{self._facts.name}" as {query}')
+    def _changed(self) -> Iterator[pyarrow.Table]:
+        yield from self._staging.batches("changes", self._landed)
+        self._staging.clear()
 
-    def _batches(self, rows: str, afterwards: str = "") -> Iterator[pyarrow.Table]:
-        """The rows of a relation as Arrow tables, as the warehouse stores them; then a last statement."""
-        columns = as_landed(self._attempt.run.session, {column.raw_name: column.raw_type for column in self._facts.columns})
-        try:
-            for batch in self._con.execute(f"select {columns}, {DELETED_AT}, {CHANGED_AT} from {rows}").to_arrow_reader(BATCH_ROWS):
-                yield pyarrow.Table.from_batches([batch])
-        except (duckdb.Error, OSError) as error:  # Arrow hands DuckDB's errors on as OSError
-            raise RefusedTable(self._facts.name, self._explained(error)) from error
-        if afterwards:
-            self._con.execute(afterwards)
+    @property
+    def _landed(self) -> str:
+        """SQL: the columns as the warehouse stores them."""
+        columns = {column.raw_name: column.raw_type for column in self._facts.columns}
+        return f"{as_landed(self._attempt.run.session, columns)}, {DELETED_AT}, {CHANGED_AT}"
