@@ -8,7 +8,7 @@ import pytest
 from support.landing import assert_raw_is_the_shop, on, secrets_of
 from support.payments_api import PaymentsApi
 
-# A step of the load, before or after it runs, and which run of it: see support/forks.py.
+# A step of the load, before or after it runs, and which run of it: see support/ingest_process.py.
 FIRST_LOAD = [
     ("extract", "before", 1), ("extract", "after", 1), ("normalize", "after", 1), ("select", "before", 1),
     ("select", "after", 1), ("select", "after", 3), ("complete", "before", 1), ("complete", "after", 1),

@@ -84,7 +84,7 @@ def test_a_fact_alone_is_made_anew_with_all_that_it_reads(built: Deployment):
 
 def test_a_build_that_was_killed_amid_leaves_no_rows_of_two_zones(built: Deployment):
     """It had made the fact anew, and had recorded nothing."""
-    killed = ForkedProcess(built, "support.killed_process:run", built.folder, ("daily_revenue", 1), False, *IN_BERLIN)
+    killed = ForkedProcess(built.process_environment, "support.killed_process:run", built.folder, ("daily_revenue", 1), False, *IN_BERLIN)
     assert killed.wait() < 0, killed.output
     assert built.query(WRONG.format(on="ordered_on", at="ordered_at", zone=BERLIN) + "core.fact_sales") == [(True, 0)]
     assert "a build with others was not completed" in refused(built, "run", "--select", "daily_revenue")

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from engines.servers import Column, DuckDBFile
-from support import forks
+from support import ingest_process
 from support.deployment import PROJECT
 
 import ingestion
@@ -93,14 +93,14 @@ class Landing:
     def command(self, *arguments: str, script: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `ingest`, or a Python script, as a process of its own."""
         if script is None:
-            return forks.ingest(self.environment, arguments)
+            return ingest_process.ingest(self.environment, arguments)
         return subprocess.run(
             [sys.executable, "-c", script, *arguments], env=self.environment, cwd=PROJECT, capture_output=True, text=True, timeout=120
         )
 
-    def killed(self, point: forks.Point, *arguments: str) -> None:
+    def killed(self, point: ingest_process.Point, *arguments: str) -> None:
         """Run `ingest` as a process of its own, which is killed at this point of the load."""
-        done = forks.ingest(self.environment, arguments, kill_at=point)
+        done = ingest_process.ingest(self.environment, arguments, kill_at=point)
         assert done.returncode == -signal.SIGKILL, (point, done.stderr)
 
     # What the warehouse holds, by a client that is not the one of `ingest`

@@ -18,7 +18,7 @@ class Pipeline(Deployment):
 
     def run(self, kill_at: tuple[str, int] | None = None, is_landing: bool = True) -> ForkedProcess:
         """Run to the end, or until the n-th time at a place. Without `is_landing` only `dbt build`."""
-        return ForkedProcess(self, "support.killed_process:run", self.folder, kill_at, is_landing)
+        return ForkedProcess(self.process_environment, "support.killed_process:run", self.folder, kill_at, is_landing)
 
     def finish(self) -> dict[str, int]:
         """A run to the end; gives how often it reached each place."""

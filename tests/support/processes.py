@@ -5,14 +5,13 @@ import multiprocessing.forkserver
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import pytest
-from support.deployment import PROJECT, TESTS, Deployment
-
-from ingestion.settings import prepare_dlt
+from support.deployment import PROJECT, TESTS
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["support.preloaded"])
@@ -20,21 +19,19 @@ TIMEOUT = 300  # seconds
 
 
 class ForkedProcess:
-    """A function, named as `package.module:function`, that runs with a deployment's settings in a process of its own.
+    """A function, named as `package.module:function`, that runs in a process of its own with this environment and no other.
 
     What it returns is the exit code.
     """
 
-    def __init__(self, deployment: Deployment, function: str, *arguments: Any, **environment: str):
-        self._output = Path(tempfile.mkstemp(dir=deployment.folder, prefix="output_", suffix=".txt")[1])
+    def __init__(self, environment: Mapping[str, str], function: str, *arguments: Any):
+        self._folder = tempfile.TemporaryDirectory(prefix="waterworks-process-")
         with pytest.MonkeyPatch.context() as patch:
             # Python 3.11 does not pass its path on to the process that is forked, and ignores modules that it does not find there.
             patch.setenv("PYTHONPATH", f"{TESTS}:{PROJECT}")
             patch.setenv("OPENBLAS_NUM_THREADS", "1")  # a process with threads can't be forked safely
-            prepare_dlt()
             multiprocessing.forkserver.ensure_running()
-        settings = deployment.process_environment | environment
-        self._process = FORKS.Process(target=_work, args=(self._output, settings, function, arguments))
+        self._process = FORKS.Process(target=_work, args=(self._folder.name, dict(environment), function, arguments))
         self._process.start()
 
     @property
@@ -44,19 +41,34 @@ class ForkedProcess:
     def wait(self) -> int:
         """Wait until it ends; gives the exit code, that of a signal as a negative number."""
         self._process.join(TIMEOUT)
-        assert self._process.exitcode is not None, f"it takes too long: {self.output}"
+        if self._process.exitcode is None:
+            self._process.kill()
+            raise AssertionError(f"it takes too long: {self.output}")
         return self._process.exitcode
 
     @property
+    def stdout(self) -> str:
+        """What it has printed so far."""
+        return self._text("stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What it has printed so far to standard error."""
+        return self._text("stderr")
+
+    @property
     def output(self) -> str:
-        """What it has printed so far, to standard output and standard error."""
-        return self._output.read_text()
+        """What it has printed so far, to standard output and then to standard error."""
+        return self.stdout + self.stderr
+
+    def _text(self, name: str) -> str:
+        file = Path(self._folder.name, name)
+        return file.read_text() if file.exists() else ""
 
 
-def _work(output: Path, environment: dict[str, str], function: str, arguments: tuple[Any, ...]) -> None:
-    file = os.open(output, os.O_WRONLY)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
+def _work(folder: str, environment: dict[str, str], function: str, arguments: tuple[Any, ...]) -> None:
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(Path(folder, name), os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(PROJECT)

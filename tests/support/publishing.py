@@ -128,13 +128,13 @@ class Watch:
 
 def killed_publication(deployment: Deployment, share: float) -> None:
     """`dbt build` that is killed after this share of the statements of publishing."""
-    process = ForkedProcess(deployment, "support.killed_process:publish", share)
+    process = ForkedProcess(deployment.process_environment, "support.killed_process:publish", share)
     assert process.wait() == -signal.SIGKILL, process.output
 
 
 def second_build(deployment: Deployment, command: str = "build") -> str:
     """`dbt build`, or another command, in another process, which must give up before its first node; gives its output."""
-    second = ForkedProcess(deployment, "support.dbt:dbt_command", command, "--no-quiet")
+    second = ForkedProcess(deployment.process_environment, "support.dbt:dbt_command", command, "--no-quiet")
     assert second.wait() == 2 and not re.search(r"1 of \d+ ", second.output), second.output
     return second.output
 
@@ -144,7 +144,8 @@ def build_held_up(deployment: Deployment, table: str) -> Iterator[ForkedProcess]
     """`dbt build` in another process, which has reached a table on PostgreSQL and waits there until the end of the block."""
     with deployment.engine.connect() as connection:
         connection.execute(f"lock table {table} in access share mode")
-        process = ForkedProcess(deployment, "support.dbt:dbt_command", "build", DBT_TARGET_PATH=str(deployment.folder / "other_target"))
+        environment = deployment.process_environment | {"DBT_TARGET_PATH": str(deployment.folder / "other_target")}
+        process = ForkedProcess(environment, "support.dbt:dbt_command", "build")
         while process.is_running and not deployment.query("select 1 from pg_locks where not granted"):
             time.sleep(0.1)
         assert process.is_running, process.output
