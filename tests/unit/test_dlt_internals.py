@@ -5,10 +5,12 @@ When this fails, read the new release of dlt, correct `ingestion/dlt_internals`,
 import inspect
 from importlib.metadata import version
 
+import duckdb
 import pytest
 
 from ingestion.dlt_internals import LOAD_ID, LOADS, SCHEMAS, STATE, VERSION
 from ingestion.dlt_internals import pipeline as dlt_pipeline
+from ingestion.dlt_internals.destinations import duckdb_destination
 
 
 def test_it_is_the_version_that_we_know():
@@ -36,9 +38,30 @@ def test_a_load_job_can_be_a_select():
     assert isinstance(item.data.to_model(), SqlModel) and item.data.columns_schema["id"]["data_type"] == "bigint"
 
 
+def test_a_destination_answers_as_dlt_would_and_reads_its_settings_once():
+    import dlt
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    with duckdb.connect() as connection:
+        theirs, ours, read = dlt.destinations.duckdb(connection), duckdb_destination(connection), []
+        configuration = ours.configuration
+
+        def counted(*arguments, **options):
+            read.append(arguments)
+            return configuration(*arguments, **options)
+
+        ours.configuration = counted
+        for options in ({}, {"naming": NamingConvention()}):
+            answers = [ours.capabilities(**options) for _ in range(3)]
+            answers[0].preferred_loader_file_format = "changed by dlt"
+            assert [dict(answer) for answer in answers[1:]] == [dict(theirs.capabilities(**options))] * 2
+        assert len(read) == 2
+
+
 @pytest.mark.parametrize(
     ("place", "name", "parameters"),
     [
+        ("dlt.common.destination.reference.Destination", "capabilities", ("self", "config", "naming")),
         ("dlt.pipeline.pipeline.Pipeline", "drop", ("self",)),
         ("dlt.pipeline.pipeline.Pipeline", "sync_destination", ("self",)),
         ("dlt.pipeline.pipeline.Pipeline", "list_extracted_load_packages", ("self",)),
