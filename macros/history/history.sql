@@ -14,7 +14,8 @@
   Nothing but `row_versions` goes in, so the order in which they arrived is of no matter, and a rebuild gives the same.
   docs/history.md explains it by an example.
 
-  As the whole of a view it is what a snapshot of `strategy: history` keeps; that finds the rules in the view's configuration.
+  As the whole of a view it is what a snapshot of `strategy: history` keeps; that finds the arguments in the view's configuration, and makes
+  the same query of the members that changed.
 
   row_versions: a relation or CTE with a row for each version of a member's row and load that brought it: `<entity>_id`, `changed_at`,
     the columns, the loads.
@@ -25,9 +26,12 @@
   loads: the columns that say which load brought it.
 #}
 {% macro history(row_versions, entity, tracked, overwritten=[], tracked_since={}, loads=['_dlt_load_id']) -%}
-    {%- set rules = history_rules(entity, tracked, overwritten, tracked_since, loads) -%}
-    {{- config(meta={'history_rules': rules}) -}}
-    {{ history_query(row_versions, entity, tracked, overwritten, tracked_since, loads, rules) }}
+    {%- set arguments = {
+        'entity': entity, 'tracked': tracked, 'overwritten': overwritten, 'tracked_since': tracked_since, 'loads': loads,
+    } -%}
+    {%- set rules = history_rules(**arguments) -%}
+    {{- config(meta={'history': {'arguments': arguments, 'rules': rules}}) -}}
+    {{ history_query(row_versions, rules=rules, **arguments) }}
 {%- endmacro %}
 
 {# The query of `history`. rules: of `history_rules`. #}

@@ -1,17 +1,19 @@
 {#
-  The condition on the view that leaves the changed members; none when no member changed. A list of their ids is what engines apply to the
-  rows that the view reads, below its window functions: so a run that changes few members computes few. Many members, and ids that are text
-  (which may be personal data, and would be in dbt's log) are found by a subquery, and then the engine computes all.
+  The condition on row versions that leaves those of the changed members; none when no member changed. A list of their ids is what
+  PostgreSQL and DuckDB apply at the scan of raw, below the window functions of staging. Ids that are text are not listed, as they may be
+  personal data and the list is in dbt's log, nor are more than 10,000: a subquery finds them, which is applied below the window functions of
+  `history`, but above those of staging.
 
-  id: the member's id.   changed: the query of `changed_members`.
+  id: the member's id.   changed: the relation with the rows of `changed_members`.
 #}
 {% macro members_condition(id, changed) -%}
     {%- set most = 10000 -%}
-    {%- set ids = run_query(changed ~ ' limit ' ~ (most + 1)).columns[0].values() | list -%}
+    {%- set found = 'select ' ~ id ~ ' from ' ~ changed -%}
+    {%- set ids = run_query(found ~ ' limit ' ~ (most + 1)).columns[0].values() | list -%}
     {%- if not ids -%}
         {{ return(none) }}
     {%- elif ids | length > most or ids | reject('number') | list -%}
-        {{ return('versions.' ~ id ~ ' in (' ~ changed ~ ')') }}
+        {{ return(id ~ ' in (' ~ found ~ ')') }}
     {%- endif -%}
-    {{ return('versions.' ~ id ~ ' in (' ~ ids | join(', ') ~ ')') }}
+    {{ return(id ~ ' in (' ~ ids | join(', ') ~ ')') }}
 {%- endmacro %}

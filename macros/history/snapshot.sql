@@ -27,11 +27,12 @@
     {%- if rebuild -%}
         {%- do rebuild_history(existing, target, sql, dimension_config(id[:-3])) -%}
     {%- else -%}
-        {%- set changed = changed_members(view.row_versions, view.rules, target, id) -%}
+        {%- set changed, new = make_temp_relation(target, '__changed'), make_temp_relation(target) -%}
+        {%- do run_query(create_table_as(true, changed, changed_members(view.row_versions, view.rules, target, id))) -%}
         {%- set condition = members_condition(id, changed) -%}
         {%- if condition -%}
-            {%- set new = make_temp_relation(target) -%}
-            {%- do run_query(create_table_as(true, new, 'select * from (' ~ sql ~ ') as versions where ' ~ condition)) -%}
+            {%- set row_versions = '(select * from ' ~ view.row_versions ~ ' where ' ~ condition ~ ')' -%}
+            {%- do run_query(create_table_as(true, new, history_query(row_versions, rules=view.rules, **view.arguments))) -%}
             {%- call statement('main') -%}
                 {{ merge_history(target, new, id, adapter.get_columns_in_relation(existing)) }}
             {%- endcall -%}
@@ -39,6 +40,7 @@
         {%- else -%}
             {%- call statement('main') -%} {{ empty_result() }} {%- endcall -%}
         {%- endif -%}
+        {%- do adapter.drop_relation(changed) -%}
     {%- endif -%}
 
     {%- do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, rebuild)) -%}

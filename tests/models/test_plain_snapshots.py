@@ -1,10 +1,9 @@
 """A team's own snapshots, with dbt's strategies, beside the histories that are rebuilt from raw."""
 
-import shutil
 from pathlib import Path
 
 from support.dbt import not_passed
-from support.deployment import PROJECT, Deployment
+from support.deployment import Deployment, copied_project
 
 PLAIN = """
 snapshots:
@@ -19,10 +18,7 @@ snapshots:
 
 def test_snapshots_with_dbt_strategies_work_beside_histories(daily: Deployment, tmp_path: Path):
     copy = daily.copy(tmp_path)
-    project = tmp_path / "project"
-    for name in ("models", "macros", "seeds", "snapshots", "tests/data"):
-        shutil.copytree(PROJECT / name, project / name)
-    shutil.copy(PROJECT / "dbt_project.yml", project)
+    project = copied_project(tmp_path)
     (project / "snapshots" / "plain.yml").write_text(PLAIN)
     snapshot = ["snapshot", "--project-dir", str(project)]
     assert not_passed(copy.dbt(*snapshot)) == {}

@@ -1,13 +1,12 @@
 """What was built with other variables, such as another time zone, is made anew or refused: no table ever holds rows of both."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.dbt import WITHOUT_TESTS, WITHOUT_UNIT_TESTS, not_passed, run_dbt
-from support.deployment import PROJECT, Deployment
+from support.deployment import Deployment, copied_project
 from support.processes import ForkedProcess
 from support.publishing import assert_nothing_is_stale
 
@@ -29,15 +28,6 @@ def assert_all_dates_are_of(deployment: Deployment, zone: str, schemas: Sequence
     for schema in schemas:
         for fact, (on, at) in FACTS.items():
             assert deployment.query(WRONG.format(on=on, at=at, zone=zone) + f"{schema}.{fact}") == [(True, 0)], (schema, fact)
-
-
-def copied_project(folder: Path) -> Path:
-    """The dbt project, to be changed."""
-    project = folder / "project"
-    for name in ("models", "macros", "seeds", "snapshots", "tests/data"):
-        shutil.copytree(PROJECT / name, project / name)
-    shutil.copy(PROJECT / "dbt_project.yml", project)
-    return project
 
 
 def refused(deployment: Deployment, *command: str) -> str:

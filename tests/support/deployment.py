@@ -104,3 +104,12 @@ class Deployment:
         """All rows of the star and of the marts, in an order that does not depend on how they came."""
         schemas = {**dict.fromkeys(STAR, "core"), **dict.fromkeys(MARTS, "marts")}
         return {name: sorted(self.query(f"select * from {schema}.{name}"), key=repr) for name, schema in schemas.items()}
+
+
+def copied_project(folder: Path) -> Path:
+    """A copy of the dbt project in the folder, for a test that changes it."""
+    project = folder / "project"
+    for name in ("models", "macros", "seeds", "snapshots", "tests/data"):
+        shutil.copytree(PROJECT / name, project / name)
+    shutil.copy(PROJECT / "dbt_project.yml", project)
+    return project
