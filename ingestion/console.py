@@ -65,19 +65,26 @@ def print_gaps(coverages: "Sequence[Coverage]") -> int:
 
 
 def print_checks(checks: "Sequence[TableCheck]", seed: int | None) -> int:
-    """Per table: the rows that were compared with the source's, and how many differences there are; then each of them.
-    Returns 1 when there is any, else 0. `seed` is None when everything was compared."""
-    rows = [(c.source, c.table, _number(c.rows), _number(len(c.differences)), c.note) for c in checks]
-    print_table(("source", "table", "rows compared", "differences", ""), rows, numbers=(2, 3))
+    """Per table: its rows on both sides, those that were compared, and how many differences there are; then what was not compared,
+    and each difference. Returns 1 when anything differs, or was not compared and should have been, else 0. `seed` is None when
+    everything was compared."""
+    rows = [(c.source, c.table, *map(_number, (c.at_source, c.in_raw, c.rows, len(c.differences) + len(c.unsettled)))) for c in checks]
+    print_table(("source", "table", "rows at source", "in raw", "compared", "differences"), rows, numbers=(2, 3, 4, 5))
     if seed is not None:
         print(f"The ranges were chosen with --seed {seed}.")
     for check in checks:
-        for difference in check.differences:
-            print(f"ingest: {check.source}.{check.table}: {difference}", file=sys.stderr)
-    different = {check.source for check in checks if check.differences}
-    for source in sorted(different):
+        for note in check.notes:
+            print(f"note: {check.source}.{check.table}: {note}", file=sys.stderr)
+    for check in checks:
+        where, told = f"ingest: {check.source}.{check.table}", f"changed since the last read, {_ago(check.read_at)}, or wrong"
+        lines = [f"not compared: {check.not_compared}"] if check.not_compared else []
+        for line in [*lines, *check.differences, *(f"{told}: {text}" for text in check.unsettled)]:
+            print(f"{where}: {line}", file=sys.stderr)
+    for source in sorted({check.source for check in checks if check.unsettled}):
+        print(f"To tell which: ingest {source} --deletes, and then ingest verify {source}", file=sys.stderr)
+    for source in sorted({check.source for check in checks if check.differences}):
         print(f"To land what differs: ingest {source} --full", file=sys.stderr)
-    return 1 if different else 0
+    return 0 if all(check.is_good for check in checks) else 1
 
 
 def print_replays(reports: "Sequence[ReplayReport]", debug: bool = False) -> None:
@@ -186,8 +193,8 @@ def _words(progress: "Progress") -> str:
     return f"{name}: {progress.step}" + (f", {progress.rows:,} rows" if progress.rows else "")
 
 
-def _number(value: int) -> str:
-    return f"{value:,}"
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _minute(instant: datetime | None) -> str:

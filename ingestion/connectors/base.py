@@ -96,14 +96,6 @@ class Acknowledges(Protocol):
         """Called when the load is complete: by table, what it remembers."""
 
 
-@runtime_checkable
-class AnswersSql(Protocol):
-    """A system that counts and sums by itself, so that `verify` does not go the way on which rows are read."""
-
-    def snapshot(self) -> AbstractContextManager[Callable[..., list[tuple[Any, ...]]]]:
-        """A function that runs SQL on the server: all rows of each call are of one snapshot."""
-
-
 # Databases
 
 

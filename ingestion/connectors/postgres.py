@@ -11,7 +11,7 @@ Settings: sources.NAME.credentials, and if need be clock_sql, lookback_hours, sc
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -219,14 +219,6 @@ class PostgresConnection:
 
     def explained(self, error: Exception) -> IngestError | None:
         return broke_off(error)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
-        """In one transaction, as others write to the source meanwhile."""
-        self._session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        with self._session.transaction():
-            self._session.execute("set local timezone = 'UTC'")
-            yield lambda sql: self._session.execute(sql).fetchall()
 
     def name(self, table: Table) -> str:
         """The table's name in SQL."""

@@ -11,6 +11,8 @@ from ingestion.landing.attempt import Attempt
 from ingestion.landing.pipeline import Landing
 from ingestion.landing.reading import open_source
 from ingestion.landing.run import OnProgress, Options, Run
+from ingestion.operations import verify
+from ingestion.operations.verify_database import Snapshot
 from ingestion.registry import known_sources
 from ingestion.settings import prepare_dlt
 from ingestion.warehouses import find_warehouse
@@ -64,7 +66,7 @@ def _load(run: Run) -> SourceReport:
     started, session = time.monotonic(), run.session
     report = SourceReport(run.source)
     try:
-        with session.lock(run.source):
+        with session.lock(run.source), verify.before_load(run) as before:
             session.prepare(run.dataset)
             landing = _land(run)
             _count(report, landing)
@@ -74,7 +76,7 @@ def _load(run: Run) -> SourceReport:
             keys = {table: attempt.keys.get(table, ()) for table in report.tables}
             session.tune(run.dataset, keys, [table for table, rows in report.tables.items() if rows])
             if not run.options.is_interval:
-                _verify_a_sample(report, run, attempt)
+                _verify_a_sample(report, run, attempt, before)
         if run.failures.reasons:
             report.ok, report.error = False, str(run.failures)
     except Exception as error:
@@ -119,19 +121,18 @@ def _count(report: SourceReport, landing: Landing) -> None:
     report.quarantined = dict(attempt.quarantine.new)
 
 
-def _verify_a_sample(report: SourceReport, run: Run, attempt: Attempt) -> None:
+def _verify_a_sample(report: SourceReport, run: Run, attempt: Attempt, before: Snapshot | None) -> None:
     """Compares some rows with the source's, which is quickly done; what differs is in raw, so what is made of it has to wait."""
-    from ingestion.operations import verify
-
     try:
-        checks = verify.sample(run)
+        checks = verify.sample(run, before)
     except Exception as error:  # what was landed is landed
         run.notes.append(f"could not be compared with the source: {explanation(error)}")
         return
     for check in checks:
-        report.checked[check.table] = check.rows
-        if check.note and check.note != verify.UNDATED:
-            run.notes.append(f"{check.table}: {check.note}")
+        if check.rows:
+            report.checked[check.raw_table] = check.rows
+        if check.not_compared:
+            run.notes.append(f"{check.table} could not be compared with the source: {check.not_compared}")
         if check.differences:
             why = f"{'; '.join(check.differences)}. The next run reads the whole table: ingest {run.source}"
             attempt.log.record_difference(check.table, why)

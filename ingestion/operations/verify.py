@@ -1,25 +1,24 @@
-"""Compares what a source says now with what raw holds as the latest: does each value arrive as it was?
+"""Compares what a source has now with what raw holds as the latest: does each value arrive as it was?
 
-Databases are compared by `verify_database`, APIs and files by `verify_again`. What changed since the last read is no
-difference, and what is in quarantine is known not to be in raw.
+Databases are compared by `verify_database`, APIs and files by `verify_again`. What is not compared is said, with the reason.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from random import Random
 
 from ingestion.connectors.tables import TypedTable
 from ingestion.errors import IngestError, explanation, redact
-from ingestion.landing.attempt import Attempt
 from ingestion.landing.run import Run
 from ingestion.operations.status import table_states
 from ingestion.operations.verify_again import read_again
-from ingestion.operations.verify_database import compare_tables
-from ingestion.operations.verify_report import UNDATED, TableCheck
-from ingestion.registry import connectors, declared_tables, known_sources
+from ingestion.operations.verify_database import Depth, Snapshot, compare_tables, connect
+from ingestion.operations.verify_report import TableCheck
+from ingestion.registry import declared_tables, known_sources
 from ingestion.settings import prepare_dlt
 from ingestion.warehouses import Session, find_warehouse
 
-__all__ = ["UNDATED", "TableCheck", "sample", "verify"]
+__all__ = ["TableCheck", "before_load", "sample", "verify"]
 RANGES = 3  # that are compared of a table when not all are
 
 
@@ -33,32 +32,47 @@ def verify(sources: Iterable[str] | None = None, target: str | None = None, ever
         return [check for name in names for check in _source(name, session, everything, random)]
 
 
-def sample(run: Run) -> list[TableCheck]:
+@contextmanager
+def before_load(run: Run) -> Iterator[Snapshot | None]:
+    """The source of a load as it is before anything is read, for the `sample` after it; None where the sample needs none, as
+    each table has a cursor, or where there is none to be had. It is held until the context is left."""
+    stack, before = ExitStack(), None
+    if any(not table.cursor for table in _typed_tables(run.source)):
+        with suppress(Exception):  # the load itself says what is wrong with the source
+            before = stack.enter_context(stack.enter_context(connect(run.source, run.secrets)).snapshot())
+    try:
+        yield before
+    finally:
+        with suppress(Exception):  # the server may have gone away meanwhile
+            stack.close()
+
+
+def sample(run: Run, before: Snapshot | None = None) -> list[TableCheck]:
     """Compares one range of each of a database's tables, right after they were loaded."""
-    tables = [table.name for table in declared_tables(run.source) if isinstance(table, TypedTable)]
-    tables = [table for table in tables if table not in run.failures.reasons]
-    return list(_database(run, tables, 1, Random())) if tables else []
+    tables = [table for table in _typed_tables(run.source) if table.name not in run.failures.reasons]
+    return _databases(run, tables, Depth(1, Random(), is_sample=True, before=before))
 
 
 def _source(name: str, session: Session, everything: bool, random: Random) -> list[TableCheck]:
     run = Run(name, session)
     if not table_states(session, name):
-        return [TableCheck(name, "-", note="was never loaded")]
+        return [TableCheck(name, "-", rows=None, notes=["the source was never loaded, so there is nothing to compare"])]
     try:
-        typed = [table.name for table in declared_tables(name) if isinstance(table, TypedTable)]
-        checks = list(_database(run, typed, 0 if everything else RANGES, random)) if typed else []
+        typed = _typed_tables(name)
+        checks = _databases(run, typed, Depth(0 if everything else RANGES, random))
         others = len(typed) < len(declared_tables(name))
         return checks + (list(read_again(run, everything, random)) if others else [])
     except Exception as error:
         why = redact(explanation(session.explained(error) or error), run.secrets)
-        return [TableCheck(name, "-", differences=[f"it can't be compared: {why}"])]
+        return [TableCheck(name, "-", not_compared=why)]
 
 
-def _database(run: Run, tables: list[str], ranges: int, random: Random) -> Iterator[TableCheck]:
-    """Compares these tables of a source, so many ranges of each, all for 0."""
-    attempt = Attempt(run, table_states(run.session, run.source))
-    for connector in connectors(run.source):
-        chosen = [table for table in connector.tables if isinstance(table, TypedTable) and table.name in tables]
-        if chosen:
-            with connector.open(run) as connection:
-                yield from compare_tables(attempt, connection, chosen, ranges, random)
+def _typed_tables(source: str) -> list[TypedTable]:
+    return [table for table in declared_tables(source) if isinstance(table, TypedTable)]
+
+
+def _databases(run: Run, tables: list[TypedTable], depth: Depth) -> list[TableCheck]:
+    if not tables:
+        return []
+    with connect(run.source, run.secrets) as database:
+        return list(compare_tables(run, database, tables, table_states(run.session, run.source), depth))

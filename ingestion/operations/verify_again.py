@@ -43,14 +43,15 @@ def read_again(run: Run, everything: bool, random: Random) -> Iterator[TableChec
 
 def _compared(attempt: Attempt, table: Table, resource: Any) -> TableCheck:
     day = attempt.run.options.since
-    check = TableCheck(attempt.run.source, table.name, note=f"{day:%Y-%m-%d} read again" if day else "all read again")
+    check = TableCheck(attempt.run.source, table.name, table.name, rows=0 if isinstance(table, TextTable) else None)
+    check.notes.append(f"{day:%Y-%m-%d} was read again" if day else "all was read again")
     if isinstance(table, TextTable):
         _compare_files(attempt, check, resource)
     else:
         for rows in resource:
             _compare_records(attempt, check, rows)
     if why := attempt.run.failures.reasons.get(table.name):
-        check.differences.append(f"it can't be compared: {why}")
+        check.not_compared = why
     return check
 
 
@@ -117,9 +118,11 @@ def _compare_records(attempt: Attempt, check: TableCheck, rows: Any) -> None:
     """What a second reading would land is what differs; but for what may be newer than the last one."""
     cursor, session = attempt.state.get(check.table, {}).get("cursor"), attempt.run.session
     settled = datetime.fromisoformat(cursor) - lookback(check.source) if cursor else None
+    newer = 0
     for row in rows.to_pylist():
         changed_at = row.get(CHANGED_AT) or BEGINNING
         if settled and changed_at > settled:
+            newer += 1
             continue
         held = None
         if row.get("id") is not None:
@@ -135,6 +138,8 @@ def _compare_records(attempt: Attempt, check: TableCheck, rows: Any) -> None:
         wrong = sorted(name for name in {*at_source, *in_raw} if at_source.get(name) != in_raw.get(name)) or ["record"]
         values = f"source {hidden(at_source.get(wrong[0]))}, raw {hidden(in_raw.get(wrong[0]))}"
         check.differences.append(f"{row['id']}: {', '.join(wrong)} differs; {wrong[0]}: {values}")
+    if newer:
+        check.notes.append(f"{newer:,} records are new, or changed within the look-back of the last read, and are not compared")
 
 
 def _fields(record: Any, name: str = "") -> dict[str, str]:

@@ -18,6 +18,7 @@ from demo.postgres import Postgres
 from ingestion import sources
 from ingestion.connectors.postgres import Table
 from ingestion.operations.replay import ReplayReport
+from ingestion.operations.verify import TableCheck, verify
 
 BEFORE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 10, 12, tzinfo=UTC)
 MODULE = """
@@ -88,6 +89,11 @@ class SourceDatabase:
 
     def replay(self) -> ReplayReport:
         return self._with_module(lambda: self.landing.replay("extra")["extra"])
+
+    def verify(self, everything: bool = True, seed: int = 0) -> dict[str, TableCheck]:
+        """Compare raw with the source; gives the checks by table."""
+        checks = self._with_module(lambda: self.landing.call(verify, ["extra"], None, everything, seed))
+        return {check.table: check for check in checks}
 
     def _with_module(self, function: Callable[[], Any]) -> Any:
         """Call a function while there is a source module `extra` that declares these tables."""
