@@ -135,8 +135,9 @@ def _add_sources(commands: "Commands", names: str) -> None:
 def _add_verify(commands: "Commands", names: str) -> None:
     parser = _add(
         commands, "verify", _verify, names, aliases=["checksum"], help="compare raw with the sources",
-        description="Compare what the sources say now with what raw holds: counts, sums, least and greatest values and hashes of some "
-        "ranges of each database table; an API's records and the files of some day. Exit code 1 when something differs.",
+        description="Compare what the sources have now with what raw holds: rows and keys of each database table, and counts, sums, "
+        "ends and hashes of some ranges of it; an API's records and the files of some day. Exit code 1 when something differs, or could "
+        "not be compared.",
     )  # fmt: skip
     parser.add_argument("--all", dest="everything", action="store_true", help="compare everything")
     parser.add_argument("--seed", type=int, metavar="NUMBER", help="choose the ranges as the run did that told this number")
