@@ -9,6 +9,7 @@ from random import Random
 
 from ingestion.connectors.tables import TypedTable
 from ingestion.errors import IngestError, explanation, redact
+from ingestion.landing.raw_tables import RawTables
 from ingestion.landing.run import Run
 from ingestion.operations.status import table_states
 from ingestion.operations.verify_again import read_again
@@ -61,10 +62,19 @@ def _source(name: str, session: Session, everything: bool, random: Random) -> li
         typed = _typed_tables(name)
         checks = _databases(run, typed, Depth(0 if everything else RANGES, random))
         others = len(typed) < len(declared_tables(name))
-        return checks + (list(read_again(run, everything, random)) if others else [])
+        checks += list(read_again(run, everything, random)) if others else []
+        return checks + _undeclared(run, checks)
     except Exception as error:
         why = redact(explanation(session.explained(error) or error), run.secrets)
         return [TableCheck(name, "-", not_compared=why)]
+
+
+def _undeclared(run: Run, checks: list[TableCheck]) -> list[TableCheck]:
+    """The tables of raw that none of these checks is of."""
+    left = set(RawTables(run.session, run.dataset).landed_tables()) - {check.raw_table for check in checks}
+    return [
+        TableCheck(run.source, table, table, rows=None, notes=["not compared: no declared table is this one"]) for table in sorted(left)
+    ]
 
 
 def _typed_tables(source: str) -> list[TypedTable]:

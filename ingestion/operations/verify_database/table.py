@@ -101,16 +101,19 @@ class TableComparison:
         columns, key = [column.source for column in found.columns], [column.source for column in found.key]
         summed = frozenset(c.source.name for c in found.columns if can_be_summed(c.source.family, c.kind))
         cursor = found.cursor.source if found.cursor else None
+        before = self._depth.before
         if cursor is None or cursor.family is not Family.TIME:
             why = "it has no cursor" if cursor is None else f"its cursor {cursor.name} is no time"
             self._check.notes.append(f"{why}, so all rows are compared as they are now")
-            judge: Judge = ByEarlierSnapshot(self._depth.before) if self._depth.before else Nobody()
-            return Selection(self._table.name, columns, key, summed=summed), judge
+            selection = Selection(self._table.name, columns, key, summed=summed)
+            return selection, ByEarlierSnapshot(before) if before else Nobody()
         ago = lookback(self._run.source)
         # When the table was empty there is no cursor: what was there long before that read is in raw all the same.
         reached = self._reached or (read.until - ago).isoformat()
-        micros = int(snapshot.plain(reached, cursor))
-        return Selection(self._table.name, columns, key, cursor, reached, summed), ByCursor(micros, ago)
+        selection = Selection(self._table.name, columns, key, cursor, reached, summed)
+        if before:
+            return selection, ByEarlierSnapshot(before)
+        return selection, ByCursor(int(snapshot.plain(reached, cursor)), ago)
 
     # Keys
 
