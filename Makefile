@@ -61,7 +61,7 @@ lock: .venv/installed  ## Resolve the dependencies anew: requirements.txt, and t
 
 clean:  ## Stop the sample company and remove all that was made, but for .venv*, profiles.yml and secrets.
 	@if [ -x $(BIN)/demo ]; then $(BIN)/demo clean; fi
-	@rm -rf .demo-incident target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal
+	@rm -rf .demo-incident target logs .dlt/pipelines warehouse.duckdb warehouse.duckdb.wal published.duckdb
 
 profiles.yml:
 	@cp profiles.yml.example profiles.yml

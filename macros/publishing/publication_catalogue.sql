@@ -1,6 +1,7 @@
 {#
   What is in the schemas that publishing reads and writes: a dictionary by relation, as text, of
     columns  their names and types (PostgreSQL: and whether they may be null) in their order, as text
+    names    the names alone, separated by commas
     schema, name
     comment, readers  PostgreSQL: its comment; the roles beside the owner that have a right on it, separated by commas
   In one query, as it is asked at the end of each run.
@@ -25,7 +26,11 @@
 
 {% macro default__publication_catalogue(schemas) -%}
     {{ return(run_query("
-        select schema_name as schema, table_name as name, string_agg(column_name || ' ' || data_type, ', ' order by column_index) as columns
+        select
+            schema_name as schema,
+            table_name as name,
+            string_agg(column_name || ' ' || data_type, ', ' order by column_index) as columns,
+            string_agg(column_name, ',' order by column_index) as names
         from duckdb_columns()
         where database_name = current_database() and schema_name in ('" ~ schemas | join("', '") ~ "')
         group by all
@@ -44,6 +49,10 @@
                 from pg_attribute
                 where attrelid = relation.oid and attnum > 0 and not attisdropped
             ) as columns,
+            (
+                select string_agg(attname, ',' order by attnum) from pg_attribute
+                where attrelid = relation.oid and attnum > 0 and not attisdropped
+            ) as names,
             (
                 select string_agg(distinct case grantee when 0 then 'public' else cast(cast(grantee as regrole) as text) end, ',')
                 from aclexplode(relation.relacl)
@@ -69,7 +78,8 @@
         select
             table_schema as schema,
             table_name as name,
-            string_agg('`' || column_name || '` ' || data_type, ', ' order by ordinal_position) as columns
+            string_agg('`' || column_name || '` ' || data_type, ', ' order by ordinal_position) as columns,
+            string_agg(column_name, ',' order by ordinal_position) as names
         from (" ~ columns | join(' union all ') ~ ") as found
         group by table_schema, table_name
     ").rows) }}

@@ -3,6 +3,8 @@
     publications         one row per run that built a published model: what came of it, and why
     publication_sources  one row per publication and source: until when what was loaded is in it
     publication_models   one row per model whose table in `audited` and whose view in `published` publishing has made
+    publication_warnings  one row per publication, model and test of severity `warn` that failed
+    personal_data_readers  PostgreSQL, BigQuery: one row per role or user who may read columns tagged `pii` in clear
 
   create_publication_tables: statements that make those that are not there, and name the models that are about to get their tables.
   That comes first, so that what a run that was killed has left behind is known to be ours.
@@ -30,6 +32,17 @@
     {%- if models | string not in publication.there %}
         create table {{ models }} (model {{ dbt.type_string() }} not null);
         {%- do missing.extend(publication.made) -%}
+    {%- endif -%}
+    {%- set readers, warnings = audited_relation('personal_data_readers'), audited_relation('publication_warnings') -%}
+    {%- if warnings | string not in publication.there %}
+        create table {{ warnings }} (
+            run_id {{ dbt.type_string() }} not null,
+            model {{ dbt.type_string() }} not null,
+            warning {{ dbt.type_string() }} not null
+        );
+    {%- endif -%}
+    {%- if readers | string not in publication.there %}
+        create table {{ readers }} (name {{ dbt.type_string() }} not null);
     {%- endif -%}
     {%- if publication.outcome == 'published' -%}
         {%- do missing.extend(publication.models | map(attribute='name') | reject('in', publication.made) | list) -%}
@@ -87,6 +100,10 @@
             select '{{ invocation_id }}', '{{ source.name }}', max(inserted_at)
             from {{ source.loads }}
             where status = 0 and inserted_at <= {{ run_start() }};
+        {%- endfor -%}
+        {%- for warning in publication.warnings %}
+            insert into {{ audited_relation('publication_warnings') }}
+            values ('{{ invocation_id }}', '{{ warning.model }}', {{ text_literal(warning.warning) }});
         {%- endfor -%}
     {%- endif %}
     insert into {{ audited_relation('publications') }}

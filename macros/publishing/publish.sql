@@ -8,6 +8,7 @@
       publication_outcome        what the run means for them: published, failed, partial, or nothing
       publication_catalogue      what is in the schemas already
       check_names_are_free       an error when something that publishing did not make has a name that it needs
+      check_personal_data_is_tagged  an error when a column that is not tagged `pii` holds e-mail addresses
 
       create_publication_tables  `audited.publications` and its like: what was published when, and what publishing made
       create_audited_tables      for models that are new or have other columns
@@ -20,9 +21,10 @@
   All take one dictionary, the publication:
     models             of `published_models`
     sources            of `upstream_sources`
-    outcome, reason    of `publication_outcome`; with `data_status`, the query of that model as this run compiled it
+    outcome, reason, data_status, warnings   of `publication_outcome`
     there              of `publication_catalogue`
     made               of `models_made_by_publishing`
+    personal_data_readers
 
   results: the variable of dbt that only a hook `on-run-end` has.
 #}
@@ -36,9 +38,11 @@
             {%- endif -%}
             {%- set there = publication_catalogue(models) -%}
             {%- set publication = dict(
-                run, models=models, sources=upstream_sources(models, there), there=there, made=models_made_by_publishing(there)
+                run, models=models, sources=upstream_sources(models, there), there=there, made=models_made_by_publishing(there),
+                personal_data_readers=personal_data_readers(there)
             ) -%}
             {%- do check_names_are_free(publication) -%}
+            {%- do check_personal_data_is_tagged(publication) -%}
             {{ adapter.dispatch('publish')(publication) }}
         {%- endif -%}
     {%- endif -%}
@@ -68,11 +72,12 @@
     {{ create_audited_tables(publication) }}
     {{ copy_to_audited_tables(publication) }}
     {{ record_publication(publication) }}
+    {{ record_personal_data_readers(publication) }}
     {{ create_published_views(publication) }}
     {{ grant_to_readers(publication) }}
     {%- if publication.outcome == 'published' -%}
         {%- set written = publication.models | map(attribute='audited') | list -%}
-        {%- for name in ['publications', 'publication_sources', 'publication_models'] -%}
+        {%- for name in ['publications', 'publication_sources', 'publication_models', 'publication_warnings', 'personal_data_readers'] -%}
             {%- do written.append(audited_relation(name)) -%}
         {%- endfor -%}
         {%- for table in written %}
@@ -92,6 +97,7 @@
     begin transaction;
     {{ copy_to_audited_tables(publication) }}
     {{ record_publication(publication) }}
+    {{ record_personal_data_readers(publication) }}
     commit transaction;
     {{ create_published_views(publication) }}
 {%- endmacro %}

@@ -5,6 +5,8 @@
     audited, published
     day          a large fact's column of days (`fact_config`), by which it is copied; none for other models
     cluster_by   BigQuery: its columns
+    personal     the types of its columns that are tagged `pii`, by name
+    texts        the names of its other columns of text, but for those of which `meta: {pii: false}` says that they hold nothing personal
     upstream     the ids of all that it is made of: sources, seeds, models
 #}
 {% macro published_models() -%}
@@ -12,6 +14,14 @@
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.access == 'public' and node.package_name == project_name -%}
         {%- set upstream = {} -%}
         {%- do collect_upstream(node.unique_id, upstream) -%}
+        {%- set personal, texts = {}, [] -%}
+        {%- for column in node.columns.values() -%}
+            {%- if 'pii' in column.config.tags -%}
+                {%- do personal.update({column.name: column.data_type}) -%}
+            {%- elif column.data_type == 'string' and column.config.meta.get('pii') is not false -%}
+                {%- do texts.append(column.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- do models.append({
             'name': node.name,
             'unique_id': node.unique_id,
@@ -20,6 +30,8 @@
             'published': published_relation(node.name),
             'day': node.config.meta.get('day'),
             'cluster_by': [node.config.cluster_by] if node.config.cluster_by is string else node.config.cluster_by,
+            'personal': personal,
+            'texts': texts,
             'upstream': upstream.keys() | list,
         }) -%}
     {%- endfor -%}

@@ -11,7 +11,8 @@
 
 {% macro default__create_published_views(publication) -%}
     {%- for model in publication.models %}
-        create or replace view {{ model.published }} as select * from {{ model.audited }};
+        create or replace view {{ model.published }} as
+        select {{ published_columns(model, publication.there[model.built | string].names.split(',')) }} from {{ model.audited }};
     {%- endfor %}
     create or replace view {{ published_relation('data_status') }} as
     {{ publication.data_status }};
@@ -51,13 +52,14 @@
 {%- endmacro %}
 
 {#
-  PostgreSQL: readers get the schema `published` and all in it; who is no longer named in WAREHOUSE_READERS loses it. Where the variable is not
-  set, as in an analyst's shell, those who are readers stay so.
+  PostgreSQL: readers get the schema `published` and all in it, and so do those who may read personal data; who is no longer named in
+  WAREHOUSE_READERS loses it. Where the variable is not set, as in an analyst's shell, those who are readers stay so.
 #}
 {% macro grant_to_readers(publication) -%}
     {%- set view = published_relation('data_status') -%}
     {%- set known = (publication.there.get(view | string, {}).readers or '').split(',') | select | list -%}
     {%- set readers = env_var('WAREHOUSE_READERS', known | join(',')).split(',') | map('trim') | select | list -%}
+    {%- set readers = (readers + publication.personal_data_readers) | unique | list -%}
     {%- set former = known | reject('in', readers) | list -%}
     {%- if former %}
         revoke select on all tables in schema {{ view.schema }} from {{ former | join(', ') }};

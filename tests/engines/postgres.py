@@ -33,9 +33,9 @@ class PostgresWarehouse(DuckDBFile):
         with self._connect_as_superuser() as connection:
             connection.execute(SQL("create role warehouse login password {}").format(self._password))
             connection.execute("create database warehouse owner warehouse")
-            # A reader: `warehouse` can grant it rights, and can take its role to check them.
-            connection.execute("create role analyst")
-            connection.execute("grant analyst to warehouse")
+            # Readers: `warehouse` can grant them rights, and can take their roles to check them.
+            connection.execute("create role analyst; create role auditor")
+            connection.execute("grant analyst, auditor to warehouse")
 
     def stop(self) -> None:
         """Stop the server and delete its data: the next start makes an empty one."""

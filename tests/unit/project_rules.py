@@ -123,6 +123,16 @@ def layers_read_downward(manifest: Manifest) -> Iterator[str]:
 
 
 @on("dev")
+def dimensions_do_not_read_facts(manifest: Manifest) -> Iterator[str]:
+    """A fact that fails its tests would take the dimension with it, and all that is made of that."""
+    dimensions = {node["unique_id"]: node for node in nodes(manifest, "model") if layer(node) == "core" and node not in facts(manifest)}
+    for node in dimensions.values():
+        for fact in facts(manifest):
+            if fact["unique_id"] in node["depends_on"]["nodes"]:
+                yield f"{node['name']}: stands on {fact['name']}. Read what the fact reads, or move the model to another folder of marts."
+
+
+@on("dev")
 def raw_tables_are_read(manifest: Manifest) -> Iterator[str]:
     read = {parent for node in nodes(manifest, "model", "snapshot") for parent in node["depends_on"]["nodes"]}
     for source in sources(manifest):
@@ -238,3 +248,18 @@ def personal_columns_are_tagged(manifest: Manifest) -> Iterator[str]:
                     f"{node['name']}.{column['name']}: sounds like personal data. Tag the column, `config: {{tags: [pii]}}`; "
                     "if it holds none, `config: {meta: {pii: false}}`."
                 )
+
+
+@on("dev")
+def tags_go_downstream(manifest: Manifest) -> Iterator[str]:
+    """A column of the same name as one that is tagged in what the model reads; whatever it is called."""
+    everything = {node["unique_id"]: node for node in [*nodes(manifest, "model", "snapshot", "seed"), *sources(manifest)]}
+    for node in nodes(manifest, "model", "snapshot"):
+        for parent in (everything[name] for name in node["depends_on"]["nodes"] if name in everything):
+            for name, column in node["columns"].items():
+                tagged = "pii" in parent["columns"].get(name, {}).get("config", {}).get("tags", ())
+                if tagged and "pii" not in column["config"]["tags"] and column["config"]["meta"].get("pii") is not False:
+                    yield (
+                        f"{node['name']}.{name}: is tagged in {parent['name']} and not here. Tag the column, `config: {{tags: [pii]}}`; "
+                        "if it holds no personal data any more, `config: {meta: {pii: false}}`."
+                    )

@@ -11,6 +11,7 @@ from ingestion.errors import IngestError, first_line, redact
 from ingestion.settings import project_dir
 from ingestion.warehouses.base import Columns, Session, Warehouse
 from ingestion.warehouses.duckdb.catalogue import DIALECT, DuckDBCatalogue
+from ingestion.warehouses.duckdb.file import make_private
 
 
 class DuckDBWarehouse(Warehouse):
@@ -32,6 +33,8 @@ class DuckDBWarehouse(Warehouse):
     @contextmanager
     def connect(self, read_only: bool = False) -> Iterator["DuckDBSession"]:
         try:
+            if not read_only:
+                make_private(self.path)
             con = duckdb.connect(str(self.path), read_only=read_only)
         except duckdb.Error as error:
             raise self._unusable(error) from error
