@@ -1,6 +1,6 @@
 {#
-  What a run means for readers, as a dictionary of `outcome` and `reason`, and `data_status`, the query of that model as the run compiled it;
-  none when it built nothing that is published.
+  What a run means for readers, as a dictionary of `outcome` and `reason`; none when it built nothing that is published. When it is published, also
+  `data_status`, the query of that model as the run compiled it, and `warnings`, of `publication_warnings`.
     published  it built all published models with all that is upstream of them, and every test on any of these passed or warned
     failed     it was to do all that, but something failed; the reason names it
     partial    it was to do less (`dbt run`, `--select`, `--empty`, `--sample`): nobody can say whether what it built fits the rest
@@ -52,23 +52,37 @@
     {%- elif missing -%}
         {{ return({'outcome': 'failed', 'reason': failure_reason(failed, missing)}) }}
     {%- else -%}
-        {{ return({'outcome': 'published', 'reason': none, 'data_status': status_queries[0]}) }}
+        {{ return({
+            'outcome': 'published', 'reason': none, 'data_status': status_queries[0], 'warnings': publication_warnings(results, models)
+        }) }}
     {%- endif -%}
 {%- endmacro %}
 
+{# The tests that warned, for each model that they are on, or whose ancestor: a list of dictionaries of `model` and `warning`. #}
+{% macro publication_warnings(results, models) -%}
+    {%- set warnings = [] -%}
+    {%- for result in results if result.status == 'warn' -%}
+        {%- for model in models if result.node.depends_on.nodes | select('in', model.upstream + [model.unique_id]) | list -%}
+            {%- do warnings.append({'model': model.name, 'warning': result.node.name ~ ' (' ~ result.failures ~ ')'}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(warnings) }}
+{%- endmacro %}
+
 {#
-  Why a run failed, for readers: what a test on a source says (column `reason` of the rows it gives), the names of everything
-  else. No message of the database, which may quote personal data.
+  Why a run failed, for readers: what a test on a source or a reconciliation says (column `reason` of the rows it gives), the names of everything
+  else, with the `advice` of its `meta`. No message of the database, which may quote personal data.
 #}
 {% macro failure_reason(failed, missing) -%}
     {%- set reasons = [] -%}
     {%- for result in failed -%}
-        {%- if result.node.test_metadata and result.node.test_metadata.name in ('last_read_is_complete', 'quarantine_share') and result.status == 'fail' -%}
+        {%- if result.node.test_metadata and result.node.test_metadata.name in ('last_read_is_complete', 'quarantine_share', 'reconciles') and result.status == 'fail' -%}
             {%- for row in run_query(result.node.compiled_code).rows -%}
                 {%- do reasons.append(row['reason']) -%}
             {%- endfor -%}
         {%- else -%}
-            {%- do reasons.append(result.node.name) -%}
+            {%- set advice = result.node.config.meta.get('advice') -%}
+            {%- do reasons.append(result.node.name ~ (' (' ~ advice ~ ')' if advice else '')) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if not reasons -%}

@@ -5,6 +5,8 @@
     tables_of         the names of the tables that a model is made of, by the model's name
     loads             its `_dlt_loads`
     read_log          its `read_log`; none when there is no such table yet
+    quarantine        its `quarantine`; none when there is no such table yet
+    limits            by the table's name, what sources.yml says of its rows in quarantine (`quarantined`)
     late_after_hours  its freshness's `warn_after`; none when it has none
 
   models: of `published_models`.   there: of `publication_catalogue`.
@@ -13,12 +15,15 @@
     {%- set sources = {} -%}
     {%- for table in graph.sources.values() if table.name == '_dlt_loads' -%}
         {%- set read_log = api.Relation.create(database=table.database, schema=table.schema, identifier='read_log') -%}
+        {%- set quarantine = read_log.incorporate(path={'identifier': 'quarantine'}) -%}
         {%- do sources.update({table.source_name: {
             'name': table.source_name,
             'tables': {},
             'tables_of': {},
             'loads': api.Relation.create(database=table.database, schema=table.schema, identifier=table.identifier),
             'read_log': read_log if read_log | string in there else none,
+            'quarantine': quarantine if quarantine | string in there else none,
+            'limits': {},
             'late_after_hours': none,
         }}) -%}
     {%- endfor -%}
@@ -28,6 +33,7 @@
             {%- if table.source_name in sources -%}
                 {%- set source = sources[table.source_name] -%}
                 {%- do source.tables.update({table.name: api.Relation.create(database=table.database, schema=table.schema, identifier=table.identifier)}) -%}
+                {%- do source.limits.update({table.name: table.config.meta.get('quarantine', {})}) -%}
                 {%- do source.tables_of.setdefault(model.name, []).append(table.name) -%}
                 {%- set late = (table.freshness or {}).get('warn_after') or {} -%}
                 {%- if late.get('count') -%}

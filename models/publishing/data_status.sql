@@ -91,23 +91,7 @@ newer as (
 -- Raw tables with rows of such loads.
 arrived as (
 
-    select
-        cast(null as {{ text }}) as source_name,
-        cast(null as {{ text }}) as table_name,
-        cast(null as {{ text }}) as reason,
-        cast(null as {{ type_timestamptz() }}) as since
-    {%- for source in sources %}
-        {%- for name, table in source.tables.items() %}
-            union all
-            select
-                '{{ source.name }}' as source_name,
-                '{{ name }}' as table_name,
-                '{{ table.schema }}.{{ name }} has newer data, not published yet' as reason,
-                min(newer.inserted_at) as since
-            from newer
-            where newer.source_name = '{{ source.name }}' and newer.load_id in (select landed._dlt_load_id from {{ table }} as landed)
-        {%- endfor %}
-    {%- endfor %}
+    {{ newer_rows(sources, newer='newer') }}
 
 ),
 
@@ -132,6 +116,38 @@ broken as (
 
 ),
 
+-- Rows that did not fit, by raw table.
+quarantined as (
+
+    {{ quarantined(sources) }}
+
+),
+
+quarantined_by_model as (
+
+    select
+        upstream.model,
+        sum(quarantined.rows_in_quarantine) as rows_in_quarantine,
+        sum(quarantined.amount_in_quarantine) as amount_in_quarantine
+    from upstream
+    inner join quarantined
+        on upstream.source_name = quarantined.source_name and upstream.table_name = quarantined.table_name
+    group by upstream.model
+
+),
+
+-- Tests of severity `warn` that failed in the last publication.
+warned as (
+
+    select
+        model,
+        {{ dbt.listagg('warning', "', '", 'order by ' ~ text_order('warning')) }} as warnings
+    from {{ audited_relation('publication_warnings') }}
+    where run_id in (select published.run_id from published)
+    group by model
+
+),
+
 -- Runs after the last publication that did not pass.
 later_runs as (
 
@@ -147,18 +163,7 @@ later_runs as (
 -- Sources that were not loaded for longer than their freshness allows.
 late as (
 
-    select
-        cast(null as {{ text }}) as source_name,
-        cast(null as {{ type_timestamptz() }}) as since
-    {%- for source in sources if source.late_after_hours %}
-        union all
-        select
-            '{{ source.name }}' as source_name,
-            max(inserted_at) as since
-        from loads
-        where source_name = '{{ source.name }}' and is_current
-        having {{ epoch_microseconds('current_timestamp') }} - {{ epoch_microseconds('max(inserted_at)') }} > {{ (source.late_after_hours * 3600000000) | int }}
-    {%- endfor %}
+    {{ late_sources(sources, loads='loads') }}
 
 ),
 
@@ -194,6 +199,16 @@ problems as (
     select
         upstream.model,
         4 as weight,
+        quarantined.since,
+        quarantined.reason
+    from upstream
+    inner join quarantined
+        on upstream.source_name = quarantined.source_name and upstream.table_name = quarantined.table_name
+    where quarantined.reason is not null
+    union all
+    select
+        upstream.model,
+        5 as weight,
         arrived.since,
         arrived.reason
     from upstream
@@ -203,7 +218,7 @@ problems as (
     union all
     select
         models.model,
-        5 as weight,
+        6 as weight,
         cast(null as {{ type_timestamptz() }}) as since,
         'nothing was published yet' as reason
     from models
@@ -257,12 +272,19 @@ stated as (
         ages.data_as_of,
         ranked.model is not null as is_stale,
         ranked.stale_since,
-        ranked.reason
+        ranked.reason,
+        cast(coalesce(quarantined_by_model.rows_in_quarantine, 0) as bigint) as rows_in_quarantine,
+        {{ as_decimal('quarantined_by_model.amount_in_quarantine') }} as amount_in_quarantine,
+        warned.warnings
     from models
     left join ages
         on models.model = ages.model
     left join ranked
         on models.model = ranked.model and ranked.place = 1
+    left join quarantined_by_model
+        on models.model = quarantined_by_model.model
+    left join warned
+        on models.model = warned.model
 
 )
 

@@ -1,5 +1,7 @@
 -- The fact has the payments and refunds that the provider has, as staging gives them today: finds raw that lost rows, and code that
 -- was changed without `--full-refresh`. Versions are compared by each build itself.
+{{ config(meta={'advice': 'after a change of code: dbt build --full-refresh'}) }}
+
 {% set columns = [
     'payment_id', 'order_id', 'transaction_type', 'payment_method', 'transaction_status', 'currency', 'is_amount_missing', 'amount', 'net_amount',
     'date_id', 'occurred_on', 'occurred_at',

@@ -1,5 +1,7 @@
 -- The fact has the lines that the shop has, as staging gives them today: finds raw that lost rows, and code that was changed without
 -- `--full-refresh`. Versions and refunds are compared by each build itself.
+{{ config(meta={'advice': 'after a change of code: dbt build --full-refresh'}) }}
+
 {% set columns = [
     'order_id', 'customer_id', 'product_id', 'store_id', 'channel', 'order_status', 'line_number', 'is_amount_missing', 'quantity', 'unit_price',
     'gross_amount', 'discount_amount', 'net_amount', 'date_id', 'ordered_on', 'ordered_at',

@@ -68,7 +68,8 @@ def assert_a_failing_build_changes_nothing(deployment: Deployment) -> None:
     [(is_stale, reason)] = {(each.is_stale, each.reason) for each in status(deployment).values()}
     why, _, tests = reason.partition(": ")
     assert is_stale and why == "the last build did not pass"
-    assert set(tests.split("; ")) == {"fact_sales__amounts_add_up", "fact_sales__agrees_with_the_shop"}
+    advice = "(after a change of code: dbt build --full-refresh)"
+    assert set(tests.split("; ")) == {"fact_sales__amounts_add_up", f"fact_sales__agrees_with_the_shop {advice}"}
 
 
 def assert_a_killed_build_changes_nothing(deployment: Deployment, share: float) -> None:

@@ -20,6 +20,7 @@ class Mutant(NamedTuple):
 HISTORY, FACTS = "tests/models/test_generated_histories.py", "tests/models/test_rebuilt_history.py"
 SETTINGS = "tests/models/test_settings.py"
 PUBLISHING = "tests/publishing/test_publication.py"
+PERSONAL, PLAUSIBLE = "tests/publishing/test_personal_data.py", "tests/publishing/test_plausible_but_wrong.py"
 
 MUTANTS = (
     # 1. Raw is kept
@@ -94,6 +95,15 @@ MUTANTS = (
         "if not found or not isinstance(found[0], list):", "if False:",
         "tests/landing/test_api_pages.py::test_an_answer_that_is_no_page_stops_its_table_and_no_other",
     ),
+    Mutant(
+        "sold and paid are not compared", 4, "tests/data/generic/reconciles.sql",
+        "where difference > abs(amount) * {{ tolerance }}", "where false",
+        f"{PLAUSIBLE}::test_amounts_that_do_not_reconcile_are_not_published",
+    ),
+    Mutant(
+        "money in quarantine is not seen", 4, "macros/publishing/quarantined.sql",
+        " or amount_in_quarantine > max_amount", "", f"{PLAUSIBLE}::test_readers_see_what_is_in_quarantine",
+    ),
     # 5. History is true
     Mutant(
         "the first version does not reach back", 5, "macros/history/history.sql",
@@ -141,10 +151,23 @@ MUTANTS = (
         "{% macro default__publish(publication) -%}\n    begin;", "{% macro default__publish(publication) -%}\n",
         f"{PUBLISHING}::test_readers_see_only_states_that_passed",
     ),
+    Mutant(
+        "readers see no warnings", 9, "macros/publishing/publication_outcome.sql",
+        "for result in results if result.status == 'warn'", "for result in results if result.status == 'nothing'",
+        f"{PLAUSIBLE}::test_readers_see_a_test_that_warns",
+    ),
     # 10. Personal data and secrets stay where they belong
     Mutant(
         "secrets are not taken out of errors", 10, "ingestion/errors.py",
         r"""text = re.sub(r"(://[^:/@\s]*:)[^/\s]*@", r"\1***@", text)""", "text = str(text)",
         "tests/unit/test_ingest_command.py",
+    ),
+    Mutant(
+        "personal data are published", 10, "macros/publishing/personal_data.sql",
+        "{%- if not model.personal -%}", "{%- if true -%}", f"{PERSONAL}::test_personal_data_are_masked",
+    ),
+    Mutant(
+        "everybody can open the warehouse", 10, "ingestion/warehouses/duckdb/file.py",
+        "file.chmod(mode & OWNER_ONLY)", "pass", f"{PERSONAL}::test_the_warehouse_is_its_owners_alone",
     ),
 )  # fmt: skip
