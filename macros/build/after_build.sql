@@ -5,12 +5,17 @@
                 table would be wrong in silence
 #}
 {% macro after_build() -%}
-    {{ adapter.dispatch('after_build')() }}
+    {{ after_write(this) }}
 {%- endmacro %}
 
-{% macro default__after_build() -%}
+{# The same for a table that is no model. #}
+{% macro after_write(relation) -%}
+    {{ adapter.dispatch('after_write')(relation) }}
 {%- endmacro %}
 
-{% macro postgres__after_build() -%}
-    analyze {{ this }}
+{% macro default__after_write(relation) -%}
+{%- endmacro %}
+
+{% macro postgres__after_write(relation) -%}
+    analyze {{ relation }}
 {%- endmacro %}

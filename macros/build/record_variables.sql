@@ -49,6 +49,7 @@
             on known.relation = built.relation
         when matched then update set variables = {{ text_literal(variables) }}
         when not matched then insert (relation, variables) values (built.relation, {{ text_literal(variables) }});
+        {{ after_write(table) }}
     {%- endcall -%}
     {%- do adapter.commit() -%}
 {%- endmacro %}
