@@ -124,10 +124,8 @@ def _print_notes(reports: "Sequence[SourceReport | ReplayReport]", debug: bool) 
             print(f"note: {report.source}: {note}", file=sys.stderr)
         if report.error:
             print(f"ingest: {report.source}: {report.error}", file=sys.stderr)
-        if report.exception and debug:
-            import traceback
-
-            traceback.print_exception(report.exception)
+        if report.traceback and debug:
+            print(report.traceback, file=sys.stderr)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> None:

@@ -41,10 +41,25 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return re.sub(r"(?i)\bbearer\s+[\w.~+/=-]+", "Bearer ***", text)
 
 
+# What stands before a name that a library quotes in an error. All else that is quoted may be a value.
+NAMED = re.compile(
+    r"(column|relation|table|view|schema|role|user|database|type|function|constraint|index|parameter|encoding|zone|extension) $"
+)
+OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")  # DuckDB's, which quotes no number
+
+
 def first_line(error: BaseException) -> str:
-    """What `error` says, in one line, without the hints that drivers put below it."""
+    """What `error` says, in one line, without the hints that drivers put below it, and without values."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return without_values(lines[0]) if lines else type(error).__name__
+
+
+def without_values(text: str) -> str:
+    """What a library says, without what may be a value of a source."""
+    if text.startswith(OF_VALUES):
+        text = re.sub(r"\b(value|string|number) (?!['\"])\S+", r"\1 …", text)
+    quoted = re.compile(r"""(?<!\w)('[^']*'|"[^"]*")""")
+    return quoted.sub(lambda found: found[0] if NAMED.search(text[: found.start()]) else "…", text)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -61,3 +76,13 @@ def explanation(error: BaseException) -> str:
     chain = list(causes(error))
     ours = next((cause for cause in chain if isinstance(cause, IngestError)), None)
     return str(ours) if ours else first_line(chain[-1])
+
+
+def traceback_of(error: BaseException, secrets: Iterable[str]) -> str:
+    """Where an error and its causes came up, the innermost first, without values and secrets: for who mends the code."""
+    from traceback import format_tb
+
+    lines: list[str] = []
+    for cause in reversed(list(causes(error))):
+        lines += [*format_tb(cause.__traceback__), f"{type(cause).__qualname__}: {first_line(cause)}\n"]
+    return redact("".join(lines), secrets)

@@ -29,6 +29,8 @@ DLT_DEFAULTS = {
     # A job that fails is tried again by the next run; here it would only hide what is wrong.
     "LOAD__RAISE_ON_MAX_RETRIES": "1",
     "RUNTIME__DLTHUB_TELEMETRY": "false",
+    # dlt would keep what was asked of its configuration on disk, passwords too.
+    "ENABLE_RUNTIME_TRACE": "false",
     # Errors are told in our own words; dlt would print tracebacks.
     "RUNTIME__LOG_LEVEL": "CRITICAL",
 }

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ingestion.errors import UsageError, explanation, redact
+from ingestion.errors import UsageError, explanation, redact, traceback_of
 from ingestion.landing.attempt import Attempt
 from ingestion.landing.pipeline import Landing
 from ingestion.landing.reading import open_source
@@ -31,7 +31,7 @@ class SourceReport:
     checked: dict[str, int] = field(default_factory=dict)  # rows that were compared with the source's: see `operations.verify`
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    exception: BaseException | None = field(default=None, repr=False)  # what --debug shows
+    traceback: str = field(default="", repr=False)  # what --debug shows
 
 
 def run(
@@ -80,7 +80,7 @@ def _load(run: Run) -> SourceReport:
         if run.failures.reasons:
             report.ok, report.error = False, str(run.failures)
     except Exception as error:
-        report.ok, report.exception = False, error
+        report.ok, report.traceback = False, traceback_of(error, run.secrets)
         report.error = redact(explanation(session.explained(error) or error), run.secrets)
     report.notes = run.redacted_notes()
     report.seconds = time.monotonic() - started

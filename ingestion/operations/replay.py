@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ingestion.errors import explanation, redact
+from ingestion.errors import explanation, redact, traceback_of
 from ingestion.landing import quarantine
 from ingestion.landing.attempt import Attempt
 from ingestion.landing.pipeline import Landing
@@ -30,7 +30,7 @@ class ReplayReport:
     left: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    exception: BaseException | None = field(default=None, repr=False)  # what --debug shows
+    traceback: str = field(default="", repr=False)  # what --debug shows
 
 
 def replay(sources: Iterable[str] | None = None, target: str | None = None, on_progress: OnProgress | None = None) -> list[ReplayReport]:
@@ -64,7 +64,7 @@ def _replay(run: Run) -> ReplayReport:
         run.notes += rows.notes(Attempt(run, {}))
         report.notes = run.redacted_notes()
     except Exception as error:
-        report.ok, report.exception = False, error
+        report.ok, report.traceback = False, traceback_of(error, run.secrets)
         report.error = redact(explanation(session.explained(error) or error), run.secrets)
     report.seconds = time.monotonic() - started
     run.report("done" if report.ok else "failed", rows=sum(report.replayed.values()))
