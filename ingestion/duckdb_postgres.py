@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ingestion.errors import IngestError, first_line
+from ingestion.errors import IngestError
 from ingestion.sql import literal
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def attach_postgres(con: "duckdb.DuckDBPyConnection", alias: str, parameters: Ma
     """Attaches a PostgreSQL database, given in libpq's words, read-only. The password goes into a secret that lives
     in memory: neither dlt's files nor DuckDB's errors hold it."""
     con.execute(f"load {literal(_extension())}")
+    parameters = {"client_encoding": "UTF8", **parameters}  # a role may have another, and DuckDB has none but this
     given = ", ".join(f"{SECRET[name]} {literal(value)}" for name, value in parameters.items() if name in SECRET)
     options = " ".join(f"{name}='{_escaped(value)}'" for name, value in parameters.items() if name not in SECRET)
     con.execute(f"create or replace temporary secret {alias} (type postgres, {given})")
@@ -34,7 +35,7 @@ def broke_off(error: Exception) -> IngestError | None:
     """What to say when the server of a source went away while it was read; None for other errors."""
     if not any(words in str(error) for words in BROKE_OFF):
         return None
-    return IngestError(f"the server broke off while it was read: {first_line(error)}", "Its own log says why. The next run catches up.")
+    return IngestError("the server broke off while it was read.", "Its own log says why. The next run catches up.")
 
 
 def _extension() -> str:

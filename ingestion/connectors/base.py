@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
+# What begins a text that could not be decoded; its bytes follow, in hexadecimal. Unicode has the first character for nothing but
+# marks like this one, and no column takes it: the row goes to quarantine.
+UNDECODED = "\ufdd0\\x"
+
 
 class Run(Protocol):
     """What a connector may know of the run that it reads for."""
@@ -110,6 +114,7 @@ class SourceColumn:
     own_type: str  # DuckDB's name of the type that holds the values
     value: str  # SQL of the source: the value, as it travels
     text: str  # … its text, from which nothing is missing
+    timezone: str | None = None  # of times without a zone, where it was declared
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,15 @@ class Description:
     exists: bool
     columns: Sequence[SourceColumn] = ()  # those that may be read, without the excluded ones
     all_names: Sequence[str] = ()  # of all columns, those too that may not be read
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a cursor has come: as text, but not beyond the time that was asked for; None when there is no row. `ahead` is by how
+    much its highest value lies after that time, before it if negative; None where the cursor has a zone, or is no timestamp."""
+
+    cursor: str | None
+    ahead: timedelta | None = None
 
 
 class Query(Protocol):
@@ -141,8 +155,8 @@ class ReadsInDuckDB(HasClock, LooksBack, Protocol):
     def name(self, table: TypedTable) -> str:
         """The table's name in the source's SQL."""
 
-    def highest(self, table: TypedTable, cursor: SourceColumn, not_after: datetime | None) -> str | None:
-        """How far the cursor has come, as text, but not beyond a time; None when there is no row."""
+    def highest(self, table: TypedTable, cursor: SourceColumn, not_after: datetime | None) -> Reached:
+        """How far the cursor has come, but not beyond a time."""
 
     def is_before(self, at: datetime, cursor: SourceColumn, bookmark: str) -> bool:
         """Whether a time lies before a bookmark of this cursor."""

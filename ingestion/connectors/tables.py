@@ -50,7 +50,13 @@ class TypedTable:
     A column that raw has and the source lost stops the table, until it is `retired` (null from now on) or `renamed`: raw's
     name and the one that the source now uses, `{"amount": "total_amount"}`; the key, the cursor and required columns may be
     called by either. A table that retains less than the share `min_retained_share` of its rows from one run to the next stops,
-    too."""
+    too.
+
+    `types` are for numerics of the source that have no digits declared, and so land as text: `{"price": "decimal(12, 2)"}`. A row
+    with a NaN there, or with more digits, goes to quarantine.
+
+    `timezone` is the zone of the cursor, `"Pacific/Auckland"`, where it is a timestamp without one; else the one of the source's
+    settings, else UTC."""
 
     name: str
     primary_key: str | tuple[str, ...] = ()
@@ -60,6 +66,8 @@ class TypedTable:
     renamed: Mapping[str, str] = field(default_factory=dict)
     retired: tuple[str, ...] = ()
     min_retained_share: float = 0.8
+    types: Mapping[str, str] = field(default_factory=dict)
+    timezone: str | None = None
 
     def __post_init__(self) -> None:
         if self.cursor and not self.primary_key:

@@ -9,6 +9,8 @@ So what fits here is exact in staging, and is never a null there.
 
 import re
 
+from ingestion.connectors.base import UNDECODED
+
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 HOUR = "[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
 ZONE = "(Z|[+-][0-9]{2}(:?[0-9]{2}){0,2})"
@@ -49,7 +51,7 @@ def value(text: str, kind: str) -> str:
 def fits(text: str, kind: str) -> str:
     """Whether this type or kind holds exactly what the text says: true or false, also of null."""
     if kind == "VARCHAR":
-        return "true"
+        return f"not coalesce(starts_with({text}, '{UNDECODED}'), false)"
     if is_kind(kind):
         return f"coalesce({_fits_kind(text, kind)}, false)"
     cast, checks = value(text, kind), []
@@ -76,7 +78,8 @@ def described(kind: str) -> str:
     """The type, for people, with what else a value must be."""
     if is_time(kind):
         return f"{kind} of the years 1 to 9999"
-    return {"JSON": r"JSON of strings without \u0000", "TIME": "TIME before 24:00"}.get(kind, kind)
+    more = {"VARCHAR": "text in the source's encoding", "JSON": r"JSON of strings without \u0000", "TIME": "TIME before 24:00"}
+    return more.get(kind, kind)
 
 
 def _limits(cast: str, kind: str) -> list[str]:

@@ -73,17 +73,18 @@ def source_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SourceSe
 @pytest.fixture(scope="session")
 def make_database(
     tmp_path_factory: pytest.TempPathFactory, servers: Callable[[str], DuckDBFile], source_server: SourceServer
-) -> Callable[[str], SourceDatabase]:
-    """Makes an empty source database, and an empty warehouse on this engine. There is one at a time."""
+) -> Callable[..., SourceDatabase]:
+    """Makes an empty source database, in this encoding, and an empty warehouse on this engine. There is one at a time."""
 
-    def make(engine: str) -> SourceDatabase:
+    def make(engine: str, encoding: str = "UTF8") -> SourceDatabase:
         warehouse = None if engine == "dev" else emptied(servers(engine))
-        return SourceDatabase(tmp_path_factory.mktemp("database"), source_server, warehouse)
+        server = source_server if encoding == "UTF8" else source_server.encoded(encoding)
+        return SourceDatabase(tmp_path_factory.mktemp("database"), server, warehouse)
 
     return make
 
 
 @pytest.fixture
-def database(make_database: Callable[[str], SourceDatabase], engine: str) -> SourceDatabase:
+def database(make_database: Callable[..., SourceDatabase], engine: str) -> SourceDatabase:
     """An empty source database, and an empty warehouse on the test's engine."""
     return make_database(engine)

@@ -4,6 +4,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,29 @@ class SourceServer:
         self.owner, self.reader = f"postgresql://postgres:{password}@{address}", f"postgresql://reader:{password}@{address}"
         with psycopg.connect(self.owner, autocommit=True) as connection:
             connection.execute(f"create role reader login password '{password}'")
-            connection.execute("create schema clock; grant usage on schema clock to reader; create table clock.clock (at timestamptz)")
-            connection.execute("grant select on clock.clock to reader; insert into clock.clock values (now())")
+            _make_clock(connection)
         self.modules.mkdir()
         (self.modules / "extra.py").write_text(MODULE)
         return self
 
+    def encoded(self, encoding: str) -> "SourceServer":
+        """The same server, but another database, which is in this encoding."""
+        name, other = f"in_{encoding.lower()}", copy(self)
+        other.owner, other.reader = (address.removesuffix("postgres") + name for address in (self.owner, self.reader))
+        with psycopg.connect(self.owner, autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} with (force)")
+            connection.execute(f"create database {name} encoding '{encoding}' locale 'C' template template0")
+        with psycopg.connect(other.owner, autocommit=True) as connection:
+            _make_clock(connection)
+        return other
+
     def __exit__(self, *_: object) -> None:
         self._postgres.remove()
+
+
+def _make_clock(connection: psycopg.Connection) -> None:
+    connection.execute("create schema clock; grant usage on schema clock to reader; create table clock.clock (at timestamptz)")
+    connection.execute("grant select on clock.clock to reader; insert into clock.clock values (now())")
 
 
 class SourceDatabase:
@@ -71,7 +87,7 @@ class SourceDatabase:
         with psycopg.connect(self._server.owner, autocommit=True) as connection:
             yield connection
 
-    def execute(self, *statements: str) -> None:
+    def execute(self, *statements: str | bytes) -> None:
         """Change the source."""
         with self.connect() as connection:
             for statement in statements:

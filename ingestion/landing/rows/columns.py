@@ -70,6 +70,12 @@ class Column:
         why = f"""{name} || ' "' || {shown} || {literal(f'" is no {exact.described(self.raw_type)}')}"""
         return f"case {none}when {value} is not null and not {self.fits} then {why} end"
 
+    def time(self, value: str) -> str:
+        """SQL: the point in time of its value in raw. One without a zone is of the zone that was declared, else UTC."""
+        if self.source.timezone and {self.own_type, self.raw_type} <= {"TIMESTAMP", "DATE"}:
+            return f"(cast({value} as timestamp) at time zone {literal(self.source.timezone)})"
+        return f"cast({value} as timestamptz)"
+
     @property
     def is_doubtful(self) -> bool:
         """Whether the source's type is another than raw's, and has values that raw's can't hold."""

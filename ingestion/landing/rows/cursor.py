@@ -1,11 +1,14 @@
 """How far a table was read, and from where this read goes on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from ingestion.connectors.base import Window
 from ingestion.landing.rows.facts import TableFacts
+
+# How far the newest value of a cursor may lie from the clock: less is the wear of clocks, more no time zone.
+NEAR, FAR = timedelta(minutes=25), timedelta(hours=14, minutes=30)
 
 
 class Reach:
@@ -23,9 +26,24 @@ class Reach:
         if not facts.cursor:
             return
         until = facts.clock if facts.cursor_is_time else None
-        self.highest = facts.connection.highest(facts.table, facts.cursor.source, until)
+        reached = facts.connection.highest(facts.table, facts.cursor.source, until)
+        self.highest = reached.cursor
+        self._note_another_zone(reached.ahead)
         if self._follows_cursor and not facts.options.is_interval:
             self.is_set_back = facts.connection.is_before(facts.clock, facts.cursor.source, facts.state["cursor"])
+
+    def _note_another_zone(self, ahead: timedelta | None) -> None:
+        """Tells people when a cursor without a zone seems to be of another zone than UTC: then versions would be dated hours off. One
+        that lags behind may as well be of a table in which nothing happens, so that is told by the first read alone."""
+        facts, cursor = self._facts, self._facts.cursor
+        if cursor is None or cursor.source.timezone or ahead is None or not NEAR < abs(ahead) < FAR or (ahead < NEAR and facts.state):
+            return
+        hours, lies = abs(ahead) / timedelta(hours=1), "after" if ahead > NEAR else "before"
+        setting = f"SOURCES__{facts.attempt.run.source.upper()}__TIMEZONE"
+        facts.attempt.run.notes.append(
+            f"{facts.where}: the newest {cursor.name} lies {hours:.1f} hours {lies} the server's clock. It has no time zone, and UTC is "
+            f'assumed. Write timezone="…" into its line in {facts.module}, or set {setting}: the zone that it is of, or UTC'
+        )
 
     @cached_property
     def bookmark(self) -> str | None:

@@ -103,6 +103,12 @@ def notes(facts: TableFacts) -> Iterator[str]:
     """What people should know: columns that are new, retired, or of another type than before."""
     if new := [f"{column.name} ({column.source.declared})" for column in facts.new_columns]:
         yield f"{facts.where} has a new column {', '.join(new)}: landed"
+    if not facts.raw and (texts := [c.name for c in facts.columns if c.source.declared == "numeric" and c.raw_type == "VARCHAR"]):
+        types = json.dumps(dict.fromkeys(texts, "decimal(18, 2)"), ensure_ascii=False)
+        yield (
+            f"{facts.where}: {', '.join(texts)} has no digits declared, and lands as text. To land numbers, write types={types}, or "
+            f"with other digits, into its line in {facts.module}"
+        )
     here = {column.raw_name for column in facts.columns}
     if gone := [name for name in facts.table.retired if name in facts.raw and name not in here]:
         yield f"{facts.where} no longer has {', '.join(gone)}: null from now on, as it is retired"

@@ -144,4 +144,4 @@ class TableFacts:
         what claims to be of 2099 would be the latest version for ever."""
         if not self.cursor or not self.cursor_is_time:
             return clock
-        return f"least(coalesce(cast(source.{quoted(self.cursor.raw_name)} as timestamptz), {clock}), {clock})"
+        return f"least(coalesce({self.cursor.time(f'source.{quoted(self.cursor.raw_name)}')}, {clock}), {clock})"
