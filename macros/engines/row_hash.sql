@@ -16,6 +16,7 @@
     hashint8extended(hash_record_extended({{ row }}, 0), 0)
 {%- endmacro %}
 
+{# NUMERIC holds the sum of 10,000 million of them. The stand-in's BIGNUMERIC, with half of its places behind the point, holds that of a thousand. #}
 {% macro bigquery__row_hash(row) -%}
-    cast(farm_fingerprint(to_json_string({{ row }})) as bignumeric)
+    cast(farm_fingerprint(to_json_string({{ row }})) as numeric)
 {%- endmacro %}
