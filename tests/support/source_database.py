@@ -148,3 +148,15 @@ class SourceDatabase:
         """Do what a note advises: change the type of the column in raw."""
         note = next(note for note in notes if f"public.{table}:" in note and "alter table" in note)
         self.landing.server.execute(note[note.index("alter table") :])
+
+
+def make(database: SourceDatabase, columns: str, values: str, *tables: Table, name: str = "t", rows: int = 50) -> None:
+    """A table of so many rows, loaded."""
+    database.execute(f"create table {name} ({columns})", f"insert into {name} select {values} from generate_series(1, {rows}) as n")
+    database.tables = list(tables)
+    assert database.load().error is None
+
+
+def change_raw(database: SourceDatabase, *statements: str) -> None:
+    for statement in statements:
+        database.landing.server.execute(statement)
