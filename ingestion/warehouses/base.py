@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ingestion import sql
 from ingestion.errors import IngestError
+from ingestion.warehouses.old_names import refuse_old_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,13 +43,21 @@ class Warehouse(ABC):
         """Where it is, for people."""
 
     def refuse(self, *settings: str) -> None:
-        """Raises IngestError for a setting that dbt heeds and we do not: we would work as somebody else."""
+        """Raises IngestError for a setting that dbt uses and we do not: we would connect as somebody else."""
         if given := [name for name in settings if self.connection.get(name)]:
             raise IngestError(f"`ingest` does not know the setting {', '.join(given)} of target '{self.target}'.", "Leave it out.")
 
+    @contextmanager
+    def connect(self, read_only: bool = False) -> Iterator["Session"]:
+        """A session, which is closed afterwards; raises IngestError with the remedy when the warehouse can't be opened, or was
+        filled by an older version with other names in raw."""
+        with self._open(read_only) as session:
+            refuse_old_names(session)
+            yield session
+
     @abstractmethod
-    def connect(self, read_only: bool = False) -> AbstractContextManager["Session"]:
-        """A session, which is closed afterwards; raises IngestError with the remedy when there is none to be had."""
+    def _open(self, read_only: bool) -> AbstractContextManager["Session"]:
+        """A session as `connect` gives it, whatever is in the warehouse."""
 
 
 class Dialect(ABC):

@@ -20,7 +20,7 @@ ENGINES = {"duckdb": "DuckDBWarehouse", "postgres": "PostgresWarehouse", "bigque
 
 
 def find_warehouse(target: str | None = None) -> Warehouse:
-    """The warehouse of `target`, else of DBT_TARGET, else of the profile's own choice."""
+    """The warehouse of `target`, else of DBT_TARGET, else of the profile's default target."""
     profiles = _profiles_file()
     profile_name = _profile_name()
     profile = _yaml(profiles).get(profile_name)

@@ -13,5 +13,5 @@ def scratch_in_memory() -> duckdb.DuckDBPyConnection:
     """An empty DuckDB in memory; what does not fit there goes to a folder that DuckDB makes and removes."""
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
-    con.execute(f"set temp_directory = {literal(str(Path(tempfile.gettempdir()) / f'waterworks-work-{os.getpid()}'))}")
+    con.execute(f"set temp_directory = {literal(str(Path(tempfile.gettempdir()) / f'waterworks-scratch-{os.getpid()}'))}")
     return con

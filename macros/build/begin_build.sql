@@ -1,6 +1,6 @@
 {#
-  The hook at the start of every run that builds: one build of the same schemas at a time, as a second one would replace the
-  tables that the first one has tested, before that publishes them.
+  The hook at the start of every run. It refuses a warehouse that an older version made (`refuse_old_names`), and allows one build of the same
+  schemas at a time, as a second one would replace the tables that the first one has tested, before that publishes them.
     PostgreSQL  A build records itself in `audited.build`. If another one is recorded there and did not end, this one looks for
                 its sessions: dbt has one open nearly all the time. If there is one, this build stops with an error; if not, the
                 other one was killed, and this one takes its place. `check_build` makes sure that the replaced one writes no more.
@@ -8,6 +8,9 @@
     BigQuery    nothing: docs/publishing.md says to run one at a time
 #}
 {% macro begin_build() -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry', 'test') -%}
+        {%- do refuse_old_names() -%}
+    {%- endif -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry') -%}
         {{ adapter.dispatch('begin_build')() }}
     {%- endif -%}
@@ -40,7 +43,7 @@
             {%- if sessions -%}
                 {{ exceptions.raise_compiler_error(
                     'Another dbt build of these schemas, started at ' ~ other['started_at'] ~ ', is still running: session ' ~ sessions[0]['pid']
-                    ~ ' of dbt is open. Start again when it has ended: two at once would replace the tables that the other one tests.'
+                    ~ ' of dbt is open. Start again when it has ended: this build would replace the tables that the other one tests.'
                 ) }}
             {%- endif -%}
         {%- endfor -%}

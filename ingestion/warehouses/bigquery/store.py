@@ -71,7 +71,7 @@ class BigQueryWarehouse(Warehouse):
         )
 
     @contextmanager
-    def connect(self, read_only: bool = False) -> Iterator["BigQuerySession"]:
+    def _open(self, read_only: bool) -> Iterator["BigQuerySession"]:
         self.refuse("impersonate_service_account", "execution_project")
         with _endpoint(self.connection.get("api_endpoint")), warnings.catch_warnings():
             # dlt asks for an API that it does not need.
@@ -163,7 +163,7 @@ class BigQuerySession(Session):
         return clustered_by(["_dlt_load_id", *key[:KEY_COLUMNS]])
 
     def ask(self) -> None:
-        """One question to the server, so that what keeps it from answering is told in our own words."""
+        """Asks the server once, so that we can explain why it does not answer."""
         try:
             self._client.query_and_wait("select 1", retry=bigquery.DEFAULT_RETRY.with_timeout(PATIENCE))
         except NotFound as error:

@@ -31,7 +31,7 @@ class DuckDBWarehouse(Warehouse):
         return str(self.path)
 
     @contextmanager
-    def connect(self, read_only: bool = False) -> Iterator["DuckDBSession"]:
+    def _open(self, read_only: bool) -> Iterator["DuckDBSession"]:
         try:
             if not read_only:
                 make_private(self.path)

@@ -41,7 +41,7 @@ class PostgresWarehouse(Warehouse):
         return f"{self.parameters.get('host', 'localhost')}:{self.parameters.get('port', '5432')}/{self.parameters.get('dbname', '')}"
 
     @contextmanager
-    def connect(self, read_only: bool = False) -> Iterator["PostgresSession"]:
+    def _open(self, read_only: bool) -> Iterator["PostgresSession"]:
         self.refuse("role", "service")
         try:
             given: dict[str, Any] = {"connect_timeout": "10", **self.parameters}
