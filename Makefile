@@ -53,7 +53,7 @@ docs: .venv/installed profiles.yml  ## Serve the documentation of the warehouse 
 bench: .venv/installed profiles.yml  ## Measure, and write docs/benchmarks.md.
 	@$(BIN)/python -m benchmarks
 
-lock: .venv/installed  ## Resolve the dependencies anew: requirements.txt, and that of the stand-in for BigQuery.
+lock: .venv/installed  ## Resolve the dependencies again: requirements.txt, and that of the stand-in for BigQuery.
 	@$(BIN)/uv pip compile --quiet pyproject.toml --group demo --group test --group lint --group bench --group build \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.txt
 	@cd tests/engines/bigquery && $(CURDIR)/$(BIN)/uv pip compile --quiet requirements.in --override overrides.txt \

@@ -1,4 +1,4 @@
--- The members whose history the next `dbt build` or `dbt snapshot` computes anew: `dbt show --select changed_members`.
+-- The members whose history the next `dbt build` or `dbt snapshot` computes again: `dbt show --select changed_members`.
 {% set histories = [] %}
 {% for snapshot in graph.nodes.values() if snapshot.resource_type == 'snapshot' and snapshot.config.strategy == 'history' %}
     {% do histories.append(snapshot) %}

@@ -1,6 +1,6 @@
 """`python -m benchmarks`: measures, and writes docs/benchmarks.md.
 
-Parts that are not measured keep their section, so a part can be measured anew by itself.
+Parts that are not measured keep their section, so a part can be measured again by itself.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from ingestion.registry import source_names
 
 TITLE = "A day's run, as history grows"
 # Of history, at factor 1. With 3 times as much a day changes about 1 % of the rows. The company lives from January 2026, and must not
-# come to live in the future: an API that tells no time of its own is read up to now.
+# come to live in the future: an API without a clock is read up to now.
 DAYS = 30
 FACTORS = (1, 3, 10)
 SCALE = 3.0  # 36,000 order lines a month at scale 1 would leave little but fixed costs
@@ -179,7 +179,7 @@ def _why(first: History, last: History, met: bool) -> str:
     if met:
         return said
     return (
-        f"{said} What stands in the way: data tests, and the marts that are whole tables, read all rows in every build; staging views are "
-        "computed anew by each model and test that reads them, from all versions in raw; and incremental facts compare every row with its "
+        f"{said} What takes the time: data tests, and the marts that are whole tables, read all rows in every build; staging views are "
+        "computed again by each model and test that reads them, from all versions in raw; and incremental facts compare every row with its "
         "dimension versions, to find those that changed late."
     )

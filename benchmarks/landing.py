@@ -116,7 +116,7 @@ def _section(runs: dict[str, list[Run]], rows: int) -> str:
     )
     fixed, text = seconds(runs[EMPTY]), seconds(runs[QUERY])
     why = (
-        f"{'Where the time goes' if met else 'What stands in the way'}: of the {seconds(ours):.1f} s of `ingest`, {fixed:.1f} s go before "
+        f"Where the time goes: of the {seconds(ours):.1f} s of `ingest`, {fixed:.1f} s go before "
         "and after the rows (importing dlt, its schema and state, the checks): they are there for an empty table too, and weigh less the "
         "larger the table is. "
         "DuckDB's plain scan reads the table in parts over several connections, and turns a numeric NaN into 0.0; the same rows over "

@@ -134,7 +134,7 @@ def verdict(met: bool, aim: str, found: str) -> str:
 
 
 def circumstances(count: int, load: float) -> str:
-    """When, how often and on what sort of machine; nothing that tells whose."""
+    """When, how often and on what sort of machine; nothing that identifies it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (

@@ -63,8 +63,8 @@ class Place:
 
     def nodes_between(self) -> tuple[datetime, datetime]:
         """When the first node of the last build began, and when the last one ended."""
-        instants = [datetime.fromisoformat(t[k]) for r in self.results() for t in r["timing"] for k in ("started_at", "completed_at")]
-        return min(instants), max(instants)
+        times = [datetime.fromisoformat(t[k]) for r in self.results() for t in r["timing"] for k in ("started_at", "completed_at")]
+        return min(times), max(times)
 
 
 def _began(result: dict) -> str:

@@ -1,6 +1,6 @@
-"""`ingest`: parses what was asked for and hands it to `ingestion.operations`.
+"""`ingest`: parses the command line and calls `ingestion.operations`.
 
-Exit codes: 0 all was loaded, 1 some source was not (the others were), 2 the command makes no sense.
+Exit codes: 0 everything was loaded, 1 some source was not (the others were), 2 the command line is wrong.
 """
 
 import argparse
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 Command = Callable[[argparse.Namespace], int]
 
 EPILOG = """\
-`ingest` alone means `ingest run`. The warehouse is that of the dbt profile and target: DuckDB, PostgreSQL
-or BigQuery. The sources' connections come from the environment or .dlt/secrets.toml (see
-.dlt/secrets.toml.example).
+`ingest` alone means `ingest run`. It loads into the warehouse of the dbt profile and target: DuckDB,
+PostgreSQL or BigQuery. The credentials of the sources are in the environment or in .dlt/secrets.toml
+(see .dlt/secrets.toml.example).
 """
 
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ingest: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("ingest: stopped; the next run takes up what is missing.", file=sys.stderr)
+        print("ingest: interrupted; the next run loads what is missing.", file=sys.stderr)
         return 130
 
 
@@ -84,25 +84,25 @@ def _add_common(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _add_debug(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--debug", action="store_true", help="show where an error comes from; may show secrets")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error; it may show secrets")
     return parser
 
 
 def _add_run(commands: "Commands", names: str) -> argparse.ArgumentParser:
     parser = _add(commands, "run", _run, names, help="load what is new", description="Load what is new.")
-    parser.add_argument("--since", type=_timestamp, metavar="TIME", help="read again what changed at or after this (ISO, UTC)")
-    parser.add_argument("--until", type=_timestamp, metavar="TIME", help="… and before this; the cursor stays where it is")
-    parser.add_argument("--full", action="store_true", help="read everything, land what differs from raw")
-    parser.add_argument("--deletes", action="store_true", help="look for deleted rows, whether it is due or not")
-    parser.add_argument("--allow-deletes", action="store_true", help="believe a source that lost much of a table")
+    parser.add_argument("--since", type=_timestamp, metavar="TIME", help="read again what changed at or after this time (ISO, UTC)")
+    parser.add_argument("--until", type=_timestamp, metavar="TIME", help="… and before this time; the cursor stays where it is")
+    parser.add_argument("--full", action="store_true", help="read everything, and land what differs from raw")
+    parser.add_argument("--deletes", action="store_true", help="look for deleted rows now, even if it is not due")
+    parser.add_argument("--allow-deletes", action="store_true", help="accept that a source lost many rows of a table")
     return _add_common(parser)
 
 
 def _add_status(commands: "Commands", names: str) -> None:
-    parser = _add(commands, "status", _status, names, help="what was loaded when", description="What was loaded when.")
+    parser = _add(commands, "status", _status, names, help="show what was loaded when", description="Show what was loaded when.")
     parser.add_argument(
         "--gaps", action="store_true",
-        help="which intervals of the source's changes were read, and which are missing: exit code 1 when any is",
+        help="show which intervals of changes were read, and which are missing; exit code 1 if any is",
     )  # fmt: skip
     _add_common(parser)
 
@@ -110,24 +110,24 @@ def _add_status(commands: "Commands", names: str) -> None:
 def _add_backfill(commands: "Commands", names: str) -> None:
     parser = _add(
         commands, "backfill", _backfill, None, help="read an interval again", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Read again what changed from --from on and before --to, in chunks, and land what raw lacks of it.\n"
-        "A backfill that was broken off goes on where it was when it is begun again with the same interval and chunks.",
+        description="Read again, in chunks, what changed at or after --from and before --to, and land what raw lacks.\n"
+        "A backfill that broke off continues where it was: start it again with the same interval and chunks.",
     )  # fmt: skip
     parser.add_argument("source", metavar="SOURCE", help=names)
     parser.add_argument("--from", dest="since", type=_timestamp, required=True, metavar="TIME", help="ISO date or time, UTC")
-    parser.add_argument("--to", dest="until", type=_timestamp, required=True, metavar="TIME", help="… up to which, itself not read")
-    parser.add_argument("--chunk", type=_days, default=1, metavar="DAYS", help="days that are one load (default: 1)")
-    parser.add_argument("--again", action="store_true", help="read all chunks, also those that an unfinished backfill has read")
+    parser.add_argument("--to", dest="until", type=_timestamp, required=True, metavar="TIME", help="ISO date or time, UTC, exclusive")
+    parser.add_argument("--chunk", type=_days, default=1, metavar="DAYS", help="days per load (default: 1)")
+    parser.add_argument("--again", action="store_true", help="read all chunks, even those that an unfinished backfill has read")
     _add_common(parser)
 
 
 def _add_sources(commands: "Commands", names: str) -> None:
     parser = _add(
         commands, "sources", _sources, names, help="compare dbt's source files with raw",
-        description="Compare models/staging/SOURCE/sources.yml with what was landed and with what models read.",
+        description="Compare models/staging/SOURCE/sources.yml with the raw tables and with the columns that models read.",
     )  # fmt: skip
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", action="store_true", help="add the tables and columns that the files do not name")
+    what.add_argument("--write", action="store_true", help="add the tables and columns that are missing from the files")
     what.add_argument("--check", action="store_true", help="change nothing; exit code 1 when they differ")
     _add_common(parser)
 
@@ -135,28 +135,28 @@ def _add_sources(commands: "Commands", names: str) -> None:
 def _add_verify(commands: "Commands", names: str) -> None:
     parser = _add(
         commands, "verify", _verify, names, aliases=["checksum"], help="compare raw with the sources",
-        description="Compare what the sources have now with what raw holds: rows and keys of each database table, and counts, sums, "
-        "ends and hashes of some ranges of it; an API's records and the files of some day. Exit code 1 when something differs, or could "
-        "not be compared.",
+        description="Compare the sources with raw: rows and keys of each database table, and counts, sums, least and greatest values and "
+        "hashes of some ranges of it; one day's records of an API and one day's files. Exit code 1 if something differs, or could not be "
+        "compared.",
     )  # fmt: skip
     parser.add_argument("--all", dest="everything", action="store_true", help="compare everything")
-    parser.add_argument("--seed", type=int, metavar="NUMBER", help="choose the ranges as the run did that told this number")
+    parser.add_argument("--seed", type=int, metavar="NUMBER", help="compare the same ranges as the run that printed this number")
     _add_common(parser)
 
 
 def _add_replay(commands: "Commands", names: str) -> None:
     parser = _add(
-        commands, "replay", _replay, names, help="put quarantined rows through again",
-        description="Put quarantined rows through today's contract again: what fits is landed. Nothing is doubled.",
+        commands, "replay", _replay, names, help="load quarantined rows that fit now",
+        description="Validate the quarantined rows against today's contract and load those that fit. Nothing is loaded twice.",
     )  # fmt: skip
     _add_common(parser)
 
 
 def _add_copy(commands: "Commands", names: str) -> None:
-    description = "Copy raw to another engine; dbt builds the rest from it."
+    description = "Copy raw to another engine; dbt builds everything else from it."
     parser = _add(commands, "copy", _copy, None, help="move to another engine", description=description)
-    parser.add_argument("--from", dest="source", required=True, metavar="TARGET", help="target of the dbt profile that has them")
-    parser.add_argument("--to", dest="target", required=True, metavar="TARGET", help="target that has none yet")
+    parser.add_argument("--from", dest="source", required=True, metavar="TARGET", help="target of the dbt profile to copy from")
+    parser.add_argument("--to", dest="target", required=True, metavar="TARGET", help="target to copy to; it must have no raw schemas yet")
     _add_debug(parser)
 
 
@@ -172,13 +172,13 @@ def _timestamp(text: str) -> datetime:
             return datetime.combine(date.fromisoformat(text), time(), UTC)
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"'{text}' is no ISO date or time") from error
+        raise argparse.ArgumentTypeError(f"'{text}' is not an ISO date or time") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _days(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of days")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of days")
     return int(text)
 
 
@@ -221,7 +221,7 @@ def _backfill(options: argparse.Namespace) -> int:
     print()
     print_gaps(report.coverage)
     if not report.ok:
-        print("ingest: the backfill is not complete; the same command goes on with it.", file=sys.stderr)
+        print("ingest: the backfill is not complete; run the same command again to continue it.", file=sys.stderr)
         return 1
     print("Now: dbt build")
     return 0

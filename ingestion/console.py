@@ -1,5 +1,5 @@
 """What people see of `ingest`: tables, notes and progress. Plain text on purpose: it looks the same in a terminal, in a log
-and in a pipe. Results go to stdout; what should be known, and what went wrong, to stderr."""
+and in a pipe. Results go to stdout, notes and errors to stderr."""
 
 import io
 import os
@@ -195,22 +195,22 @@ def _number(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-def _minute(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d %H:%M}" if instant else "never"
+def _minute(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if at else "never"
 
 
-def _edge(instant: datetime, between: str = " ") -> str:
-    """An end of an interval, as short as it is exact."""
-    if instant.year == 1:
+def _edge(at: datetime, between: str = " ") -> str:
+    """An end of an interval, as short as is exact."""
+    if at.year == 1:
         return "the beginning"
-    return f"{instant:%Y-%m-%d}" if instant.timetz() == time(tzinfo=UTC) else instant.replace(tzinfo=None).isoformat(between)
+    return f"{at:%Y-%m-%d}" if at.timetz() == time(tzinfo=UTC) else at.replace(tzinfo=None).isoformat(between)
 
 
-def _ago(instant: datetime | None) -> str:
-    """How long ago, in the largest unit that says it well."""
-    if instant is None:
+def _ago(at: datetime | None) -> str:
+    """How long ago, in the largest unit that fits."""
+    if at is None:
         return "never"
-    minutes = (datetime.now(UTC) - instant).total_seconds() / 60
+    minutes = (datetime.now(UTC) - at).total_seconds() / 60
     for unit, size in (("days", 2 * 24 * 60), ("hours", 2 * 60)):
         if minutes >= size:
             return f"{minutes / (size / 2):.0f} {unit} ago"

@@ -22,17 +22,17 @@ class RefusedTable(IngestError):
 
 
 class ContractViolated(IngestError):
-    """A source no longer fulfils a table's contract: nothing that it sends can be taken for what was agreed."""
+    """A source no longer fulfils a table's contract, so nothing that it sends for the table can be trusted."""
 
 
 class UsageError(IngestError):
-    """What was asked for makes no sense: an unknown source, an end before the beginning."""
+    """The command line is wrong: an unknown source, an end before the beginning."""
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without these secrets and without whatever looks like a password or a token in it.
 
-    Libraries quote connection strings in their errors, so nothing of theirs is shown before it was here.
+    Libraries quote connection strings in their errors, so their texts must pass through here before they are shown.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
@@ -41,7 +41,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     return re.sub(r"(?i)\bbearer\s+[\w.~+/=-]+", "Bearer ***", text)
 
 
-# What stands before a name that a library quotes in an error. All else that is quoted may be a value.
+# The words before a name that a library quotes in an error. Anything else that is quoted may be a value.
 NAMED = re.compile(
     r"(column|relation|table|view|schema|role|user|database|type|function|constraint|index|parameter|encoding|zone|extension) $"
 )
@@ -49,13 +49,13 @@ OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")  #
 
 
 def first_line(error: BaseException) -> str:
-    """What `error` says, in one line, without the hints that drivers put below it, and without values."""
+    """The first line of the error's text, without the hints that drivers put below it, and without values."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return without_values(lines[0]) if lines else type(error).__name__
 
 
 def without_values(text: str) -> str:
-    """What a library says, without what may be a value of a source."""
+    """The message of a library, without what may be a value of a source."""
     if text.startswith(OF_VALUES):
         text = re.sub(r"\b(value|string|number) (?!['\"])\S+", r"\1 …", text)
     quoted = re.compile(r"""(?<!\w)('[^']*'|"[^"]*")""")
@@ -72,14 +72,14 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def explanation(error: BaseException) -> str:
-    """What to tell people: our own words where there are some, else what the innermost cause says."""
+    """The message to show: that of our own error if there is one, else the first line of the innermost cause."""
     chain = list(causes(error))
     ours = next((cause for cause in chain if isinstance(cause, IngestError)), None)
     return str(ours) if ours else first_line(chain[-1])
 
 
 def traceback_of(error: BaseException, secrets: Iterable[str]) -> str:
-    """Where an error and its causes came up, the innermost first, without values and secrets: for who mends the code."""
+    """Where an error and its causes came up, the innermost first, without values and secrets: for the person who fixes the code."""
     from traceback import format_tb
 
     lines: list[str] = []

@@ -60,7 +60,7 @@ class _Twice(dict[Any, Any]):
 
 
 def _constant(name: str) -> _Constant:
-    """What stands for NaN and its like."""
+    """The text that replaces NaN and the like."""
     return _Constant(name + HALF)
 
 

@@ -1,4 +1,4 @@
-"""Which sources there are: the modules of `ingestion.sources`, each of which declares one."""
+"""The sources: the modules of `ingestion.sources`, each of which declares one."""
 
 import importlib
 import pkgutil
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 def source_names() -> list[str]:
-    """All sources, in the order of the alphabet."""
+    """All sources, in alphabetical order."""
     return sorted(module.name for module in pkgutil.iter_modules(sources_package.__path__))
 
 
 def known_sources(sources: Iterable[str] | None = None) -> list[str]:
-    """These sources, all when None or none; raises UsageError for one that there is not."""
+    """These sources, or all when None or empty; raises UsageError for one that does not exist."""
     known = source_names()
     names = list(dict.fromkeys(sources or known))
     if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"There is no source {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
+        raise UsageError(f"There is no source {', '.join(unknown)}.", f"The sources are {', '.join(known)}.")
     return names
 
 
 def connectors(source: str) -> tuple["Connector", ...]:
-    """What the module of a source declares as `SOURCE`: a connector, or a tuple of them where one system has several doors."""
+    """What the module of a source declares as `SOURCE`: a connector, or a tuple of them where one system is read in several ways."""
     module = importlib.import_module(f"ingestion.sources.{source}")
     declared = getattr(module, "SOURCE", None)
     if declared is None:

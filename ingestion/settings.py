@@ -1,4 +1,4 @@
-"""Where things are, and what the sources need to be told.
+"""Where things are, and the settings of the sources.
 
 A setting has a path such as `sources.shop.credentials`. dlt looks for it in the environment
 (SOURCES__SHOP__CREDENTIALS), then in `.dlt/secrets.toml`, then in `.dlt/config.toml`.
@@ -16,7 +16,7 @@ from ingestion.errors import IngestError
 # `landing`, as commands that only look need no Arrow.
 OWN_TABLES = ("quarantine", "read_log")
 
-# What the landing relies on, whatever `.dlt/config.toml` says about the rest.
+# Settings that the landing relies on, unless the environment sets them otherwise.
 DLT_DEFAULTS = {
     "NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID": "true",
     "NORMALIZE__MODEL_NORMALIZER__ADD_DLT_LOAD_ID": "true",
@@ -31,7 +31,7 @@ DLT_DEFAULTS = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     # dlt would keep what was asked of its configuration on disk, passwords too.
     "ENABLE_RUNTIME_TRACE": "false",
-    # Errors are told in our own words; dlt would print tracebacks.
+    # We print errors ourselves; dlt would print tracebacks.
     "RUNTIME__LOG_LEVEL": "CRITICAL",
 }
 
@@ -49,7 +49,7 @@ def pipelines_dir() -> Path:
 
 
 def prepare_dlt() -> None:
-    """Tells dlt how this project uses it. Call it before dlt is imported; what the user has set stays."""
+    """Sets how this project uses dlt. Call it before dlt is imported; the user's own settings stay."""
     os.environ.setdefault("DLT_PROJECT_DIR", str(project_dir()))
     for name, value in DLT_DEFAULTS.items():
         os.environ.setdefault(name, value)

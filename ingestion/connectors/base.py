@@ -49,7 +49,7 @@ class Connector(Protocol):
 @dataclass(frozen=True)
 class Window:
     """Which rows are asked for: those that changed in [since, until), all without bounds. Of a database: `cursor` is the column
-    that tells when, and rows with these `keys`, values of the columns `key`, are asked for whatever it says."""
+    with the time of the change; rows with these `keys`, values of the columns `key`, are read whatever it is."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -94,7 +94,7 @@ class LooksBack(Protocol):
 
 @runtime_checkable
 class Acknowledges(Protocol):
-    """A system that keeps what it sent until it is told that it was landed."""
+    """A system that keeps what it sent until the load is acknowledged."""
 
     def acknowledge(self, bookmarks: Mapping[str, Any]) -> None:
         """Called when the load is complete: by table, what it remembers."""
@@ -198,7 +198,7 @@ class Lines:
 
 
 class FileContent(Protocol):
-    """What a text file says."""
+    """The content of a text file."""
 
     is_blank: bool
     ends_with_line_break: bool
@@ -214,10 +214,10 @@ class FileContent(Protocol):
 @dataclass(frozen=True)
 class File:
     """A file that is there: its position is name and version. It is opened by `content`, which raises ContractViolated when it
-    is no text."""
+    is not text."""
 
     name: str
-    version: str  # another when the file was written anew
+    version: str  # changes when the file is written again
     content: Callable[[], AbstractContextManager[FileContent]]
 
     @property

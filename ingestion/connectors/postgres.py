@@ -63,7 +63,7 @@ class PostgresSource:
 
     @contextmanager
     def open(self, run: Run) -> Iterator["PostgresConnection"]:
-        """Connects; raises IngestError with the remedy when there is no connection to be had."""
+        """Connects; raises IngestError with the remedy when it can't."""
         server = Server.of(run.source)
         run.secrets.update({server.parameters.get("password", ""), *password_of(server.dsn)})
         session, encoding, money = server.connect()

@@ -139,12 +139,12 @@ class _CursorPaginator(JSONResponseCursorPaginator):
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
         if not jsonpath.find_values(self.cursor_path, response.json()):
             raise ContractViolated(
-                f"The answer of {_address(response)} has no {self.cursor_path}, so there is no telling whether more follows.",
+                f"The answer of {_address(response)} has no {self.cursor_path}, so it is unknown whether there are more pages.",
                 "The API has changed: compare it with its documentation.",
             )
         super().update_state(response, data)
         if self._has_next_page and self._next_reference in self.seen:
-            raise ContractViolated(f"{_address(response)} gives the same page cursor twice: it would never end.")
+            raise ContractViolated(f"{_address(response)} returns the same page cursor twice: reading would never end.")
         self.seen.add(str(self._next_reference))
 
 

@@ -47,7 +47,7 @@ class TypedTable:
     landed. `excluded` columns never leave the source. A row whose key, or whose value of a `required` column, is null goes to
     quarantine.
 
-    A column that raw has and the source lost stops the table, until it is `retired` (null from now on) or `renamed`: raw's
+    A column that raw has and the source lost violates the contract, until it is `retired` (null from now on) or `renamed`: raw's
     name and the one that the source now uses, `{"amount": "total_amount"}`; the key, the cursor and required columns may be
     called by either. A table that retains less than the share `min_retained_share` of its rows from one run to the next stops,
     too.
@@ -71,7 +71,7 @@ class TypedTable:
 
     def __post_init__(self) -> None:
         if self.cursor and not self.primary_key:
-            raise ValueError(f"table {self.name}: a cursor demands a primary key, else versions of a row can't be told")
+            raise ValueError(f"table {self.name}: a cursor needs a primary key, which identifies the versions of a row")
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ class RecordTable:
 
     `fields` is what models read: a record that does not have it goes to quarantine. `renamed` gives the name that the source
     now uses for a field, `{"amount": "total_amount"}`: the record lands with both. `min_retained_share`, without a cursor: an
-    answer with less than this share of the records of the last one is not believed."""
+    answer with less than this share of the records of the last one violates the contract."""
 
     name: str
     _: KW_ONLY

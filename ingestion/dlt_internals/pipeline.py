@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import dlt
 
 Hints = Mapping[str, Mapping[str, Any]]  # dlt's columns, by name
-# What dlt is told of a column; its schema holds more than that.
+# The hints that we give dlt for a column; its schema holds more.
 HINTS = ("data_type", "nullable", "precision", "scale", "timezone")
 
 

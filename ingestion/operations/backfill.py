@@ -59,12 +59,12 @@ def backfill(
     if not again:
         report.skipped = _already_read(source, target, report.chunks)
     if report.skipped:
-        say(f"{len(report.skipped)} of {len(report.chunks)} chunks were read by a backfill that did not end; --again reads them too.")
+        say(f"{len(report.skipped)} of {len(report.chunks)} chunks were read by a backfill that broke off; --again reads them too.")
     for number, (start, end) in enumerate(report.chunks, 1):
         if (start, end) in report.skipped:
             continue
         say(f"chunk {number} of {len(report.chunks)}: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
-        # Rows that were deleted in the interval are no rows of the interval: keys tell. Once is enough.
+        # The interval can't show which rows were deleted in it; comparing keys does. Once is enough.
         report.loads += run([source], target, start, end, on_progress=on_progress, deletes=end == until)
         if not report.loads[-1].ok:
             break

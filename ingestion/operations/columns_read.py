@@ -47,8 +47,8 @@ def read_columns(landed: Mapping[str, Tables], described: Mapping[str, Tables], 
             continue
         try:
             read = set(_columns_read(node["compiled_code"], manifest["metadata"]["adapter_type"], known, schemas))
-        except Exception as error:  # sqlglot has many of its own; what it can't tell must not stop the check of the rest
-            reading.unclear.append(f"the columns that {node['name']} reads can't be told: {first_line(error)}")
+        except Exception as error:  # sqlglot has many of its own; a model that it can't parse must not stop the check of the others
+            reading.unclear.append(f"the columns that {node['name']} reads are unknown: {first_line(error)}")
             read = {(s, t, c) for s in schemas for t, columns in known[s].items() for c in columns if f"{s}.{t}" in _relations(node)}
         for schema, table, column in read:
             reading.columns.setdefault((schema, table, column), set()).add(node["name"])

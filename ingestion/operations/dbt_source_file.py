@@ -85,7 +85,7 @@ class SourceFile:
             name = f"{self.source}.{table['name']}"
             named = [(name, table), *((f"{name}.{column['name']}", column) for column in table.get("columns") or [])]
             found += [name for name, item in named if not (item.get("description") or "").strip()]
-        return [f"{name} is not described in {self.name}: say what it holds" for name in found]
+        return [f"{name} is not described in {self.name}" for name in found]
 
     def missing(self, raw: Tables) -> list[str]:
         """The tables and columns of raw that the file does not name."""
@@ -106,7 +106,7 @@ class SourceFile:
             return []
         if self._dumped() != self.text and self.exists:
             raise IngestError(
-                f"{self.name} is laid out so that nothing can be added without changing other lines.",
+                f"{self.name} is formatted so that nothing can be added without changing other lines.",
                 f"Indent as in the files beside it, or add by hand: {', '.join(added)}.",
             )
         tables = self._tables

@@ -15,7 +15,7 @@ from ingestion.warehouses import Session, find_warehouse
 
 @dataclass
 class Findings:
-    """What does not agree: `errors` must be mended, `notes` are to be known."""
+    """Where files, raw and models disagree: `errors` must be fixed, `notes` are for information."""
 
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -85,5 +85,5 @@ def _lost(file: SourceFile, raw: Tables, reading: Reading | None = None) -> list
             if readers:
                 found.append(f"{what} is not in raw, and {', '.join(sorted(readers))} reads it")
             else:
-                found.append(f"{what} is not in raw: take it out of {file.name}, unless a load that died is to bring it")
+                found.append(f"{what} is not in raw: remove it from {file.name}, unless a load that failed is about to bring it")
     return found

@@ -45,7 +45,7 @@ def run(
     deletes: bool = False,
     allow_deletes: bool = False,
 ) -> list[SourceReport]:
-    """Loads these sources (all when None) into the warehouse of this target, and tells how it went.
+    """Loads these sources (all when None) into the warehouse of this target, and reports how it went.
 
     A source that fails does not keep the others from being loaded: look at `ok` of each report. Raises
     UsageError for an unknown source, IngestError when the warehouse itself can't be used. Afterwards no
@@ -101,7 +101,7 @@ def _land(run: Run) -> Landing:
 
 
 def _count(report: SourceReport, landing: Landing) -> None:
-    """Counts in the warehouse what these loads have landed, which is surer than what anyone says of it."""
+    """Counts in the warehouse what these loads have landed: no other count is as sure."""
     attempt = landing.attempt
     raw, session = attempt.raw, attempt.run.session
     loads = ", ".join(map(session.dialect.literal, landing.load_ids)) or "null"
@@ -122,11 +122,11 @@ def _count(report: SourceReport, landing: Landing) -> None:
 
 
 def _verify_a_sample(report: SourceReport, run: Run, attempt: Attempt, before: Snapshot | None) -> None:
-    """Compares some rows with the source's, which is quickly done; what differs is in raw, so what is made of it has to wait."""
+    """Compares some rows with the source's, which is quick. A difference is recorded, so that dbt builds nothing from the table."""
     try:
         checks = verify.sample(run, before)
     except Exception as error:  # what was landed is landed
-        run.notes.append(f"could not be compared with the source: {explanation(error)}")
+        run.notes.append(f"raw could not be compared with the source: {explanation(error)}")
         return
     for check in checks:
         if check.rows:

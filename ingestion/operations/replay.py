@@ -1,4 +1,4 @@
-"""`ingest replay`: puts quarantined rows through again, once the contract or the mapping is mended.
+"""`ingest replay`: validates quarantined rows again and loads those that fit, once the contract or the mapping is fixed.
 
 A replay is no read of the source: it leaves the read log as it is. A table whose last read violated its contract is built again after the
 next `ingest SOURCE`, which is complete now that the source and the contract agree.
@@ -34,7 +34,7 @@ class ReplayReport:
 
 
 def replay(sources: Iterable[str] | None = None, target: str | None = None, on_progress: OnProgress | None = None) -> list[ReplayReport]:
-    """Lands the quarantined rows of these sources (all when None) that fit now, and tells how it went.
+    """Lands the quarantined rows of these sources (all when None) that fit now, and reports how it went.
 
     Again is the same: rows that raw holds already are only marked. Raises UsageError for an unknown source, IngestError
     when the warehouse itself can't be used."""

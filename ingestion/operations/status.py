@@ -12,7 +12,7 @@ from ingestion.registry import known_sources
 from ingestion.settings import OWN_TABLES, lookback, prepare_dlt
 from ingestion.warehouses import Session, find_warehouse
 
-BEGINNING = datetime.min.replace(tzinfo=UTC)  # what stands for the beginning where instants are compared
+BEGINNING = datetime.min.replace(tzinfo=UTC)  # stands for the beginning of time in comparisons
 Interval = tuple[datetime, datetime]
 
 
@@ -35,8 +35,8 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What complete reads of one raw table took in of its source's changes, as intervals `[from, until)` in order, and the
-    holes between them. Without intervals: the source is read whole each time."""
+    """What complete reads of one raw table covered of its source's changes, as intervals `[from, until)` in order, and the
+    gaps between them. Without intervals: the source is read whole each time."""
 
     source: str
     table: str
@@ -184,12 +184,12 @@ def _day(day: date) -> Interval:
 
 
 def _covered(reads: Iterable[tuple[int, datetime | None, datetime, bool]], numbers: Set[int], lookback: timedelta) -> list[Interval]:
-    """What the reads vouch for together; an empty interval is the edge of a hole.
+    """The intervals that the reads cover together; an empty interval is the edge of a gap.
 
-    A read looks back for rows that committed late, but lands only what raw lacks at that moment. So when loads before it are
-    taken away, which shows in the numbers of the reads, it does not vouch for what it looked back over; and what those that
-    are gone had found late is gone, too: the hole begins a lookback before them. A read that begins at the beginning, or that
-    was asked for an interval as a backfill is, came after such a loss and vouches for all that it took in.
+    A read looks back for rows that committed late, but lands only what raw lacks at that moment. So if loads before it are
+    lost, which a missing number shows, it does not cover its look-back; and the late rows that the lost loads had found are
+    lost, too: the gap begins a look-back before them. A read from the beginning, or of an interval as a backfill does it,
+    covers its whole interval.
     """
     found: list[Interval] = []
     before, reached = 0, None
@@ -210,7 +210,7 @@ def _covered(reads: Iterable[tuple[int, datetime | None, datetime, bool]], numbe
 
 
 def _joined(intervals: Iterable[Interval]) -> tuple[list[Interval], list[Interval]]:
-    """The union of intervals, and the holes in it."""
+    """The union of intervals, and the gaps in it."""
     union: list[Interval] = []
     for start, end in sorted(intervals):
         if union and start <= union[-1][1]:

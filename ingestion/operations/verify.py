@@ -28,7 +28,7 @@ def verify(sources: Iterable[str] | None = None, target: str | None = None, ever
     names, random, warehouse = known_sources(sources), Random(seed), find_warehouse(target)
     prepare_dlt()
     if not warehouse.exists:
-        raise IngestError(f"There is no warehouse {warehouse.address} yet.", "Load something first: ingest")
+        raise IngestError(f"There is no warehouse {warehouse.address} yet.", "Load the sources first: ingest")
     with warehouse.connect(read_only=True) as session:
         return [check for name in names for check in _source(name, session, everything, random)]
 

@@ -21,7 +21,7 @@ from ingestion.registry import connectors
 from ingestion.settings import lookback
 from ingestion.sql import literal, quoted
 
-DAYS = {RecordTable: "updated_at", TextTable: "file_date"}  # by the form of a table: raw's column that tells the day
+DAYS = {RecordTable: "updated_at", TextTable: "file_date"}  # by the form of a table: raw's column with the day
 
 
 def read_again(run: Run, everything: bool, random: Random) -> Iterator[TableCheck]:

@@ -1,5 +1,5 @@
 """What a comparison of raw with a source comes to. It goes into logs and into the read log, so it holds no value of a column: they can
-be personal. Keys that are numbers or UUIDs are shown, as something has to say which row is meant."""
+be personal. Keys that are numbers or UUIDs are shown, as something has to identify the row."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,13 +13,13 @@ class TableCheck:
     table: str
     raw_table: str = ""  # its name in raw, where it is known
     read_at: datetime | None = None  # when it was last read
-    rows: int | None = 0  # that were compared; None: nobody knows, as an API's are only yielded when they differ
+    rows: int | None = 0  # that were compared; None: unknown, as an API's are only yielded when they differ
     at_source: int | None = None  # rows there
     in_raw: int | None = None  # rows in raw that are not deleted
     differences: list[str] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)  # what differs, and may have changed since the last read
     not_compared: str = ""  # why a table was not compared that should have been
-    notes: list[str] = field(default_factory=list)  # what was compared, and what for good reason was not
+    notes: list[str] = field(default_factory=list)  # what was compared, and what was not, for a good reason
 
     @property
     def is_good(self) -> bool:

@@ -1,8 +1,8 @@
 {#
   A hook of every table: what an engine needs after it was written.
     PostgreSQL  ANALYZE, as autovacuum may come after the next model has been planned. Nothing here is `unlogged`: a crash empties
-                such a table, and until the next full build a dashboard would say zero, or a fact that is built alone from an emptied
-                table would be wrong in silence
+                such a table, and until the next full build a dashboard would show zero, or a fact that is built alone from an emptied
+                table would be silently wrong
 #}
 {% macro after_build() -%}
     {{ after_write(this) }}

@@ -15,7 +15,7 @@
     {{ return(found) }}
 {%- endmacro %}
 
-{# How `audited.built_with` names a relation: the same on every engine, whatever it quotes. #}
+{# The name of a relation in `audited.built_with`: the same on every engine. #}
 {% macro relation_name(relation) -%}
     {{ return(relation.schema ~ '.' ~ relation.identifier) }}
 {%- endmacro %}

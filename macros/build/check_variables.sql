@@ -1,9 +1,9 @@
 {#
-  The hook at the start of every run that builds: nothing is built of relations that were built with other variables (dbt_project.yml, `--vars`).
-    built in this run        marked until it is complete; an incremental model or a history is made anew (`should_full_refresh`)
+  The hook at the start of every run that builds: nothing is built from relations that were built with other variables (dbt_project.yml, `--vars`).
+    built in this run        marked until it is complete; an incremental model or a history is rebuilt (`should_full_refresh`)
     read, not built          the run ends with an error that says what to build
-    can't be made anew       a snapshot with a strategy of dbt's own, a model with `full_refresh: false`: the run ends with an error
-  `record_variables` notes what was built at the end.
+    can't be rebuilt         a snapshot with a strategy of dbt's own, a model with `full_refresh: false`: the run ends with an error
+  At the end `record_variables` records what was built.
 #}
 {% macro check_variables() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'snapshot', 'retry') -%}
@@ -36,11 +36,11 @@
         {%- elif lasting -%}
             {{ exceptions.raise_compiler_error(
                 'Nothing was built. ' ~ named(lasting) ~ ', built with other variables (' ~ difference(lasting, variables)
-                ~ "), can't be made anew, by --full-refresh either. To keep its rows and go on: `dbt run-operation accept_variables --args '{name: "
+                ~ "), can't be rebuilt, not even by --full-refresh. To keep its rows and continue: `dbt run-operation accept_variables --args '{name: "
                 ~ lasting[0].name ~ "}'`. To lose them: drop its table."
             ) }}
         {%- elif renewed -%}
-            {%- do log('Made anew, as by --full-refresh: ' ~ named(renewed) ~ ', built with other variables (' ~ difference(renewed, variables) ~ ')', info=true) -%}
+            {%- do log('Rebuilt, as with --full-refresh: ' ~ named(renewed) ~ ', built with other variables (' ~ difference(renewed, variables) ~ ')', info=true) -%}
         {%- endif -%}
         {%- do mark_variables(marked) -%}
     {%- endif -%}
@@ -60,7 +60,7 @@
     {{ return(relations | sort) }}
 {%- endmacro %}
 
-{# Whether what a node holds can't be made again: node, as in `graph`. #}
+{# Whether the rows of a node can't be rebuilt. node: as in `graph`. #}
 {% macro is_lasting(node) -%}
     {{ return(
         node.resource_type == 'snapshot' and node.config.strategy != 'history'

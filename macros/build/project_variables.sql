@@ -11,5 +11,5 @@
         {%- endfor -%}
         {{ return(tojson(values, sort_keys=true)) }}
     {%- endfor -%}
-    {{ exceptions.raise_compiler_error('dbt_project.yml does not pass its variables on: models/publishing wants `+meta: {variables: *variables}`.') }}
+    {{ exceptions.raise_compiler_error('dbt_project.yml does not pass its variables on: add `+meta: {variables: *variables}` to models/publishing.') }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#
   What is written into `audited.built_with`:
-    mark_variables    relations that a run begins to build with other variables than before: until it is complete nobody can say what they hold
+    mark_variables    relations that a run begins to build with other variables than before: until it is complete, what they hold is unknown
     record_variables  the hook at the end of every run: the variables of what it built
     accept_variables  `dbt run-operation`: keeps a snapshot as it is, whatever variables it was built with
 

@@ -1,7 +1,7 @@
 {#
-  Whether an incremental model, or a snapshot of `strategy: history`, is made anew: with `--full-refresh`, as always, and when it was built with
-  other variables than this run has, such as another `business_timezone`. Rows of both in one table would be wrong in silence.
-  Overrides dbt's macro of the same name, which every materialization and `is_incremental` ask.
+  Whether an incremental model, or a snapshot of `strategy: history`, is rebuilt: with `--full-refresh`, as always, and when it was built with
+  other variables than this run has, such as another `business_timezone`. Rows of both in one table would be silently wrong.
+  Overrides dbt's macro of the same name, which every materialization and `is_incremental` call.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}

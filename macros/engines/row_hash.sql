@@ -1,6 +1,6 @@
 {#
-  A number of 64 bits from all values of a row, to compare tables by the sums of it. It is hashed twice: both engines make the
-  hash of a row from those of its columns in a way that leaves the sum as it was when two rows swap a value.
+  A number of 64 bits from all values of a row, to compare tables by their sums. It is hashed twice: both engines combine the hashes
+  of the columns in a way that leaves the sum unchanged when two rows swap a value.
 
   row: alias of the relation.
 #}

@@ -1,14 +1,14 @@
 {#
-  How a large fact is kept: `{{ config(**fact_config(key='order_item_id', day='ordered_on')) }}`. Incremental everywhere, and
+  How a large fact is stored: `{{ config(**fact_config(key='order_item_id', day='ordered_on')) }}`. Incremental everywhere, and
   each engine gets what makes it fast there; docs/engines.md has the reasons in a table.
     DuckDB      delete and insert by key; `sort_on_write` keeps the days together
     PostgreSQL  delete and insert by key; indexes on key, day and dimension keys
     BigQuery    partitions by day, clusters by key; a merge that touches only the days concerned
                 (`bigquery__get_merge_sql`)
 
-  key: the column that identifies a row.   day: its date, never null; the days that changed are what is published (`copy_to_audited`).
+  key: the column that identifies a row.   day: its date, never null; the days that changed are what is published (`copy_to_audited_tables`).
   dimensions: the columns by which it is joined to dimensions.
-  delete_when: a condition; a row that arrives and fulfils it takes its predecessor out of the table and does not stay itself.
+  delete_when: a condition; a new row that fulfils it removes its predecessor from the table, and is not kept itself.
 #}
 {% macro fact_config(key, day, dimensions=[], delete_when=none) -%}
     {%- set common = {'materialized': 'incremental', 'unique_key': key, 'on_schema_change': 'fail', 'meta': {'day': day}} -%}

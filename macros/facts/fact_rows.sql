@@ -1,17 +1,17 @@
 {#
   The rows that a run writes into a fact, each with the keys of the dimension versions that were valid when it happened. In a first run and
-  with `--full-refresh` these are all rows. Later they are the rows that the fact does not have, or has otherwise, found by comparison and never by a
+  with `--full-refresh` these are all rows. Later they are the rows that are missing from the fact or have changed, found by comparison and never by a
   watermark (decision 4):
-    - other loads than the fact notes brought what holds now (`source_load_ids`)
-    - a key is another one today: a customer who arrived after the order, a change that came late
+    - the row's current state came with other loads than the fact records (`source_load_ids`)
+    - a key has changed: a customer arrived after the order, a change came late
     - a column of `compare` has another value
   A query with the columns of `rows`, and for each dimension `<entity>_key`: '-1', the unknown member, where there is no version.
 
   rows: CTE of all rows as the sources give them now, with the columns named here, `<entity>_id` of each dimension, and `source_load_ids`.
-  key: the column that identifies a row.   occurred_at: the column that says when it happened.
+  key: the column that identifies a row.   occurred_at: the time at which it happened.
   dimensions: {entity: the dimension's CTE}.
-  compare: columns that can change though no load brought the row again, as what other tables say of it.
-  delete_when: as in `fact_config`: a row that fulfils it is written only when it has a predecessor to take out.
+  compare: columns that can change without a new version of the row, because they come from other tables.
+  delete_when: as in `fact_config`: a row that fulfils it is written only if it has a predecessor to remove.
 #}
 {% macro fact_rows(rows, key, occurred_at, dimensions, compare=[], delete_when=none) -%}
     {%- set compared = ['source_load_ids'] -%}

@@ -1,8 +1,8 @@
 {#
-  The merge of new rows into a fact of `fact_config`, on BigQuery. It first collects the days of the new rows, and the days on
-  which their keys stand now (a fact can move to another day); then it merges into the partitions of these days
-  only, which a list of constants lets BigQuery do and a subquery would not. So an hour's run does not rewrite, or pay
-  for, all of history; it reads key and day of it, two narrow columns.
+  The merge of new rows into a fact of `fact_config`, on BigQuery. It first collects the days of the new rows, and the days of the
+  rows that they replace (a fact can move to another day). Then it merges into the partitions of these days only: BigQuery prunes
+  partitions by a list of constants, and not by a subquery. So an hour's run does not rewrite, or pay for, all of history; it reads
+  its key and day, two narrow columns.
   A new row that fulfils the fact's `delete_when` deletes its predecessor.
 
   target, source, unique_key: as in `bigquery__get_merge_sql`.   columns: the names of all columns.

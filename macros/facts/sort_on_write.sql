@@ -1,6 +1,6 @@
 {#
   The end of the last select of a large fact: on DuckDB it writes the rows in this order, so that a query for some days skips
-  the blocks of others. PostgreSQL has indexes, BigQuery partitions and clusters; there a sort would only cost.
+  the blocks of others. PostgreSQL has indexes, BigQuery partitions and clusters; a sort would only cost time there.
 
   columns: by which to sort, the day first.
 #}

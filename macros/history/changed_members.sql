@@ -1,7 +1,7 @@
 {#
-  A query for the ids of the members whose history in a snapshot is not what it would be today: a load brought new row versions of them, or
-  what makes versions of these was changed: a seed, a cleaning, a list of columns. A member is compared by its `history_fingerprint`, which needs
-  one look at the row versions and no computation of histories. Not by the newest load in the table, which is wrong in silence when a load
+  A query for the ids of the members whose history in a snapshot is out of date: a load brought new row versions of them, or somebody changed what
+  the versions depend on: a seed, a cleaning rule, a list of columns. Members are compared by their `history_fingerprint`, which takes
+  one scan of the row versions and no computation of histories. Not by the newest load in the table, which is silently wrong when a load
   completes after a younger one.
 
   row_versions: the relation that `history` reads.   rules: `history_rules`.   snapshot: the relation of the snapshot.   id: the member's id.

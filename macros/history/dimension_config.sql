@@ -1,5 +1,5 @@
 {#
-  How a dimension with history is kept: `{{ config(**dimension_config('customer')) }}`. A table that each build makes anew. Its snapshot
+  How a dimension with history is stored: `{{ config(**dimension_config('customer')) }}`. A table that each build rebuilds. Its snapshot
   has the same indexes and clusters.
     PostgreSQL  indexes on the version's key, which facts carry, and on the member with its validity range
     BigQuery    clusters by the member and the beginning of the range

@@ -1,6 +1,6 @@
 {#
-  What a dimension has a row for: every version of its history; each member that facts name and no source knows yet, once (inferred, so that
-  facts can tell it from others; it gives way to the real one when that arrives); and `-1`, the unknown member, for facts that name none.
+  The rows of a dimension: every version of its history; each member that facts name and no source knows yet, once (inferred, so that
+  facts of different members stay apart; the real one replaces it when it arrives); and `-1`, the unknown member, for facts that name none.
   A query with the columns `<entity>_key`, `<entity>_id`, `is_current`, `is_inferred`, `valid_from`, `valid_to`. Join `versions` to it by
   the key for all other columns; they are null for the last two kinds.
 

@@ -5,25 +5,25 @@
     …              the columns `tracked` and `overwritten`
     is_current     true for the last version of each member
     valid_from     when the version began; the first one reaches back to the beginning of time, so that facts older than our
-                   first look at the source find it
+                   first load find it
     valid_to       when the next one began; the end of time for the last one
     effective_at       when the version really began
-    history_fingerprint   of all row versions of the member: by it `changed_members` sees that there are more, or others
+    history_fingerprint   a hash over all row versions of the member, by which `changed_members` finds members that changed
     <loads>        the last loads that brought one
 
-  Nothing but `row_versions` goes in, so the order in which they arrived is of no matter, and a rebuild gives the same.
-  docs/history.md explains it by an example.
+  It depends on `row_versions` only, not on the order in which they arrived, so a rebuild gives the same rows.
+  docs/history.md has an example.
 
-  As the whole of a view it is what a snapshot of `strategy: history` keeps; that finds the arguments in the view's configuration, and makes
-  the same query of the members that changed.
+  A view that is one call of this macro is the relation of a snapshot with `strategy: history`, which finds the arguments in the view's
+  configuration and runs the same query for the members that changed.
 
   row_versions: a relation or CTE with a row for each version of a member's row and load that brought it: `<entity>_id`, `changed_at`,
     the columns, the loads.
   tracked: the columns whose change makes a version.
-  overwritten: columns that make none; every version shows their latest value.
-  tracked_since: {column: timestamp as text} for a tracked column that the source has, or that we want to follow, from then on only.
-    Row versions from before that time are compared without it: so its first value makes no versions.
-  loads: the columns that say which load brought it.
+  overwritten: columns whose change makes no version; every version shows their latest value.
+  tracked_since: {column: timestamp as text} for a tracked column that is new in the source, or that we track only from that time on.
+    Older row versions are compared without it, so its first value makes no versions.
+  loads: the columns with the load that brought it.
 #}
 {% macro history(row_versions, entity, tracked, overwritten=[], tracked_since={}, loads=['_dlt_load_id']) -%}
     {%- set arguments = {

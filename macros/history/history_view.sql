@@ -1,5 +1,5 @@
 {#
-  What is known of the view whose rows a snapshot keeps: a dictionary of `relation`, its own; `row_versions`, the relation that it reads;
+  The view whose rows a snapshot stores: a dictionary of `relation`, its own; `row_versions`, the relation that it reads;
   `arguments`, those of `history` beside that relation; and `rules`, of `history_rules`. Fails when the view is more than one call of `history`
   on one model: what is written around the call would be left out of the histories that a run replaces.
 
@@ -13,7 +13,7 @@
     {%- set read = view.get('depends_on', {}).get('nodes', []) -%}
     {%- if not found or not is_one_call or read | length != 1 or read[0] not in graph.nodes -%}
         {{ exceptions.raise_compiler_error(
-            'The relation of ' ~ snapshot.name ~ ' must be a view that is one call of `history` on one model, as `strategy: history` says.'
+            'The relation of ' ~ snapshot.name ~ ' must be a view that is one call of `history` on one model, as its strategy is `history`.'
         ) }}
     {%- endif -%}
     {%- set row_versions = graph.nodes[read[0]] -%}

@@ -1,8 +1,7 @@
 {#
-  The condition on row versions that leaves those of the changed members; none when no member changed. A list of their ids is what
-  PostgreSQL and DuckDB apply at the scan of raw, below the window functions of staging. Ids that are text are not listed, as they may be
-  personal data and the list is in dbt's log, nor are more than 10,000: a subquery finds them, which is applied below the window functions of
-  `history`, but above those of staging.
+  The condition that selects the row versions of the changed members; none when no member changed. PostgreSQL and DuckDB apply a list of ids
+  at the scan of raw, below the window functions of staging. Ids that are text are not listed, as they may be personal data and the list is
+  in dbt's log, nor are more than 10,000: a subquery finds them, applied below the window functions of `history`, but above those of staging.
 
   id: the member's id.   changed: the relation with the rows of `changed_members`.
 #}

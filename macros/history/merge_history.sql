@@ -1,5 +1,5 @@
 {#
-  Statements that put the versions in `new` in the place of all versions that `target` has of the same members.
+  Statements that replace all versions of members in `target` by those in `new`.
 
   target, new: relations with the same columns.   id: the member's id.   columns: of `target`, as dbt gives them.
 #}
@@ -12,8 +12,8 @@
 {%- endmacro %}
 
 {#
-  BigQuery has no transaction around two jobs. So one merge does it all: a version that is no more, as something came late, is deleted by the same
-  statement, and no reader sees a member without versions or with two at a time.
+  BigQuery has no transaction around two jobs. So one merge does everything: it also deletes a version that no longer exists because another arrived late,
+  and no reader sees a member without versions or with two at a time.
 #}
 {% macro bigquery__merge_history(target, new, id, columns) -%}
     {%- set key, names = id[:-3] ~ '_key', columns | map(attribute='name') | list -%}

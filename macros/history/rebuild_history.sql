@@ -1,5 +1,5 @@
 {#
-  Makes a snapshot's table anew: runs the statements.
+  Rebuilds a snapshot's table: runs the statements.
 
   existing: the relation that is there, or none.   target: the relation to make.   sql: the query of its rows.
   storage: of `dimension_config`: its indexes, or clusters.

@@ -1,13 +1,13 @@
 {#
-  Snapshots. With `strategy: history` a snapshot keeps the histories that its relation gives, a view that calls `history`, as a table:
+  Snapshots. With `strategy: history` a snapshot stores the rows of its relation, a view that calls `history`, as a table:
 
       snapshots:
         - name: snap_customer
           relation: ref('int_customer__versions')
           config: {unique_key: customer_id, strategy: history}
 
-  A run replaces all versions of the members that changed (`changed_members`), and no others, in one transaction. The table is made anew when it
-  is not there, when its columns are no longer the view's, and by `dbt build --full-refresh`. Any other strategy is dbt's own snapshot.
+  A run replaces all versions of the members that changed (`changed_members`), and no others, in one transaction. The table is rebuilt when it
+  does not exist, when its columns differ from the view's, and by `dbt build --full-refresh`. Any other strategy is dbt's own snapshot.
 
   unique_key: the member's id, `<entity>_id`. The version's key is `<entity>_key`.
 #}

@@ -1,6 +1,6 @@
 {#
   A join that gives a row for each element of a JSON array, as the JSON column `element` of the alias; none where the key
-  is missing or its value is no array.
+  is missing or its value is not an array.
 
   column: the JSON column.   key: the array's key at the top of the object.   as_name: the alias.
 #}
@@ -20,7 +20,7 @@
     ) as {{ as_name }} (element)
 {%- endmacro %}
 
-{# BigQuery gives null for what is no array; the server that stands in for it in the tests fails, so we look first. #}
+{# For a value that is not an array BigQuery returns null; its stand-in in the tests fails, so we check first. #}
 {% macro bigquery__json_elements(column, key, as_name) -%}
     {%- set path = "'$.\"" ~ key ~ "\"'" -%}
     cross join unnest(

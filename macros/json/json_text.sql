@@ -1,10 +1,10 @@
 {#
   The text of a scalar inside a JSON column: a string without its quotes, a number, `true` or `false`. Null where the path
-  leads nowhere, to a JSON null, to an object or to an array. Money in it stays text until `safe_decimal` takes it.
-  A number may be spelled differently by each engine (1.10, 1.1), so put numbers through `safe_decimal` or `safe_integer`;
-  DuckDB keeps 17 digits of one with a fraction, so a source should send exact numbers as strings.
+  leads nowhere, to a JSON null, to an object or to an array. An amount stays text until `safe_decimal` casts it.
+  Engines write the same number differently (1.10, 1.1), so cast numbers by `safe_decimal` or `safe_integer`;
+  DuckDB keeps 17 digits of a fraction, so a source should send exact numbers as strings.
 
-  column: the JSON column (on BigQuery a string that holds JSON: its JSON type passes numbers through a float).
+  column: the JSON column (on BigQuery a string that holds JSON: its JSON type converts numbers to floats).
   path: a list of keys, outermost first; no positions in arrays.
 #}
 {% macro json_text(column, path) -%}

@@ -1,5 +1,5 @@
 {#
-  Statements that make the tables in `audited` of models that have none yet, or whose columns are others now; empty.
+  Statements that create empty tables in `audited` for models that have none yet, or whose columns changed.
     PostgreSQL  with the model's indexes: it is the copy that dashboards read
     BigQuery    with the model's partitions and clusters
 
@@ -34,8 +34,8 @@
 {%- endmacro %}
 
 {#
-  Statements that make the tables in `audited` equal to what was built, and touch only what differs: a large fact by its days, any other table
-  as a whole. By `delete` and `insert`, for on PostgreSQL `truncate`, `drop` and renaming block whoever reads.
+  Statements that make the tables in `audited` equal to what was built, and change only what differs: of a large fact the days, any other table
+  as a whole. By `delete` and `insert`, because on PostgreSQL `truncate`, `drop` and renaming block readers.
 #}
 {% macro copy_to_audited_tables(publication) -%}
     {%- for model in publication.models if publication.outcome == 'published' -%}

@@ -1,6 +1,6 @@
 {#
-  The materialization of `data_status`. Its node has no parents, so it runs whatever fails: readers have the view from the first build on. Where it is there
-  already it stays as it is, for it names the models that were published: only a publication replaces it (`create_published_views`).
+  The materialization of `data_status`. Its node has no parents, so it runs whatever fails: readers have the view from the first build on. An existing
+  view stays as it is, because it lists the models that were published: only a publication replaces it (`create_published_views`).
 #}
 {% materialization published_view, default %}
     {%- set existing = load_cached_relation(this) -%}

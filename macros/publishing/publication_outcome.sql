@@ -3,7 +3,7 @@
   `data_status`, the query of that model as the run compiled it, and `warnings`, of `publication_warnings`.
     published  it built all published models with all that is upstream of them, and every test on any of these passed or warned
     failed     it was to do all that, but something failed; the reason names it
-    partial    it was to do less (`dbt run`, `--select`, `--empty`, `--sample`): nobody can say whether what it built fits the rest
+    partial    it was to do less (`dbt run`, `--select`, `--empty`, `--sample`): it is unknown whether what it built fits the rest
 
   results: of dbt.   models: of `published_models`.
 #}
@@ -70,7 +70,7 @@
 {%- endmacro %}
 
 {#
-  Why a run failed, for readers: what a test on a source or a reconciliation says (column `reason` of the rows it gives), the names of everything
+  Why a run failed, for readers: the reason of a test on a source or of a reconciliation (column `reason` of its rows), the names of everything
   else, with the `advice` of its `meta`. No message of the database, which may quote personal data.
 #}
 {% macro failure_reason(failed, missing) -%}

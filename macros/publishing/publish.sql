@@ -1,6 +1,6 @@
 {#
   The hook at the end of every run. When all of it passed its tests, `published` moves to what was built, all at once; otherwise readers keep what
-  they have, and `published.data_status` says why. docs/publishing.md has the reader's side, decision 6 the reasons.
+  they have, and `published.data_status` shows why. docs/publishing.md has the reader's side, decision 6 the reasons.
 
   A model of access `public` is built in the schema of its layer, copied to a table in `audited`, and read through a view in `published`.
 
@@ -59,7 +59,7 @@
 {%- endmacro %}
 
 {#
-  All tables are copied from one snapshot of the database, whoever else writes meanwhile. The first commit ends the transaction
+  All tables are copied from one snapshot of the database, whatever else writes meanwhile. The first commit ends the transaction
   that psycopg2 began by itself. A reader whose transaction stays open holds up a change of the views, which is why they are
   replaced only when they changed; after ten seconds we give up rather than hold up the readers who come after.
 #}

@@ -20,8 +20,8 @@
 {%- endmacro %}
 
 {#
-  Replacing a view waits for whoever reads it, so nothing is done when all views are there and as they would be made: the comment of
-  `data_status` is the MD5 of what they were made from. `create_audited_tables` has dropped the view of a table whose columns changed.
+  Replacing a view waits for its readers, so nothing is done if no view would change: the comment of
+  `data_status` is the MD5 of what the views were made from. `create_audited_tables` has dropped the view of a table whose columns changed.
 #}
 {% macro postgres__create_published_views(publication) -%}
     {%- set there = publication.there -%}
@@ -42,7 +42,7 @@
     {%- endif %}
 {%- endmacro %}
 
-{# A model that is no longer published must not go on saying what was true when it last was. What publishing did not make stays. #}
+{# A model that is no longer published must not keep showing its last rows. What publishing did not make stays. #}
 {% macro drop_unpublished(publication) -%}
     {%- for name in publication.made | reject('in', publication.models | map(attribute='name') | list) %}
         drop view if exists {{ published_relation(name) }};
@@ -52,8 +52,8 @@
 {%- endmacro %}
 
 {#
-  PostgreSQL: readers get the schema `published` and all in it, and so do those who may read personal data; who is no longer named in
-  WAREHOUSE_READERS loses it. Where the variable is not set, as in an analyst's shell, those who are readers stay so.
+  PostgreSQL: readers get the schema `published` and everything in it, and so do roles that may read personal data; a role that is no longer in
+  WAREHOUSE_READERS loses it. If the variable is not set, as in an analyst's shell, nothing changes.
 #}
 {% macro grant_to_readers(publication) -%}
     {%- set view = published_relation('data_status') -%}

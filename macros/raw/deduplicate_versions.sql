@@ -1,5 +1,5 @@
 {#
-  All versions in a log of versions, each once for every load that brought it, its columns as they are. A load that was killed and then finished can
+  All versions in a log of versions, each once for every load that brought it, with its columns unchanged. A load that was killed and then finished can
   have left a row twice (decision 2).
 
   relation: a CTE or relation of raw rows, with `_changed_at`, `updated_at` and `_dlt_load_id`.   key: the key's column.

@@ -1,6 +1,6 @@
 {#
-  A condition on a raw table: only rows of loads that are complete. dlt writes a load's row in `_dlt_loads` last of all, so
-  what a killed load left behind is not read until that load is finished.
+  A condition on a raw table: only rows of loads that are complete. dlt writes a load's row in `_dlt_loads` last, so
+  the rows of a killed load are not read until that load is finished.
 
   source_name: the dbt source, whose schema holds `_dlt_loads`.
 #}

@@ -1,5 +1,5 @@
 {#
-  A query for `dbt source freshness`: when new rows of a source were last loaded. A refilled interval and a replay are not new.
+  A query for `dbt source freshness`: when new rows of a source were last loaded. A refilled interval and a replay do not count.
 
   table: relation of any of the source's raw tables.
 #}

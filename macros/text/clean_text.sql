@@ -1,7 +1,7 @@
 {#
-  Text without blanks around it; null when nothing is left, so that a blank name is not taken for a name. Blanks are the
-  space, the tab, the line breaks and other controls that `isspace` names, and the no-break space. They are listed, as what
-  `trim` takes by itself differs: spaces only, or whatever Unicode calls white.
+  Text without blanks around it; null when nothing is left, so that a blank name does not count as a name. Blanks are the
+  space, the tab, the line breaks and other controls that `isspace` names, and the no-break space. They are listed, as engines
+  differ in what `trim` removes by default: spaces only, or all of Unicode's white space.
 
   column: expression of type text.
 #}

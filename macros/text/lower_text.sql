@@ -1,6 +1,6 @@
 {#
-  Text in lower case, letters beyond ASCII included, whatever locale the database was made with: in PostgreSQL's C locale
-  `lower` leaves an É as it is. One letter gives one letter; no rules of a language, no final sigma.
+  Text in lower case, letters beyond ASCII included, whatever the database's locale: in PostgreSQL's C locale
+  `lower` leaves an É as it is. Each letter becomes one letter, without the rules of a language such as the final sigma.
 
   text: expression of type text.
 #}

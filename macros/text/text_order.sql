@@ -1,6 +1,6 @@
 {#
-  Text that is ordered and compared by code point, whatever collation the database was made with. Say it wherever text
-  is sorted or compared by `<` and `>`, as load ids are, and for `min` and `max` of text; equality needs none.
+  Text that is ordered and compared by code point, whatever the database's collation. Use it wherever text
+  is sorted or compared by `<` and `>`, such as load ids, and for `min` and `max` of text; equality does not need it.
 
   expression: of type text.
 #}

@@ -1,7 +1,7 @@
 {#
   A quotient as an exact decimal: rounded once, half away from zero, to `scale` places; null when the denominator is 0
-  or null. The engines' own division is a double (DuckDB), cut to some number of places before we round
-  (PostgreSQL, BigQuery), or an integer's; so it is done in whole numbers here: (2 * n * 10^scale ± d) div (2 * d).
+  or null. The engines' own division gives a double (DuckDB), a number cut to some places before we round
+  (PostgreSQL, BigQuery), or an integer; so this divides integers: (2 * n * 10^scale ± d) div (2 * d).
 
   numerator, denominator: expressions of an integer or decimal type, of at most 6 places and 22 digits before the point.
 #}
@@ -27,7 +27,7 @@
     )
 {%- endmacro %}
 
-{# The last `round` changes nothing on BigQuery; the stand-in of the tests reckons `div` of large numbers in floats. #}
+{# The last `round` changes nothing on BigQuery; the stand-in of the tests computes `div` of large numbers in floats. #}
 {% macro bigquery__divide(numerator, denominator, scale, unit) -%}
     {%- set n = 'cast(' ~ numerator ~ ' as bignumeric)' -%}
     {%- set d = 'cast(' ~ denominator ~ ' as bignumeric)' -%}
@@ -39,7 +39,7 @@
     )
 {%- endmacro %}
 
-{# Snowflake has no whole-number division, and rounds the places of its own; what is left over is taken off first. Tried on fakesnow only. #}
+{# Snowflake has no integer division and rounds the quotient, so the remainder is subtracted first. Tested on fakesnow only. #}
 {% macro snowflake__divide(numerator, denominator, scale, unit) -%}
     {%- set n = 'cast(' ~ numerator ~ ' as number(38, 6))' -%}
     {%- set d = 'cast(' ~ denominator ~ ' as number(38, 6))' -%}

@@ -1,7 +1,7 @@
 {#
-  A cast that gives null instead of an error, of such text only as matches a pattern. The pattern is what
-  makes the engines agree: left alone, DuckDB takes '1.5' for the integer 2, BigQuery takes '0x10', PostgreSQL takes
-  'infinity', and each takes other ways to write a time. `safe_integer` and its like say the pattern.
+  A cast of text that matches a pattern; null for any other text, instead of an error. The pattern makes the engines
+  agree: by themselves DuckDB casts '1.5' to the integer 2, BigQuery accepts '0x10', PostgreSQL 'infinity', and each
+  accepts other ways to write a time. `safe_integer` and the other `safe_…` macros have the patterns.
 
   text: expression of type text.   type: the engine's type.
   pattern: a regular expression for all of the text, in what RE2 and POSIX share; no backslashes.
@@ -15,8 +15,8 @@
 {%- endmacro %}
 
 {#
-  `limit 1` keeps PostgreSQL from putting the text's expression in three places, which is dear when it takes JSON apart.
-  The last null says its type, or the scale of a numeric would be lost.
+  `limit 1` keeps PostgreSQL from putting the text's expression in three places, which is expensive if it parses JSON.
+  The last null has a type, as the scale of a numeric would be lost otherwise.
 #}
 {% macro postgres__safe_cast_matching(text, pattern, type) -%}
     (

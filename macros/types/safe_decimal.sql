@@ -1,7 +1,7 @@
 {#
-  An exact number from text, rounded half away from zero to `scale` places; null for what is no number (NaN and
-  Infinity included) or needs more than `precision` digits. The text: an optional minus, 1 to 38 digits, then if need be a point
-  and 1 to 38 digits, and an exponent (`1.5e3`). It never passes through a float.
+  An exact number from text, rounded half away from zero to `scale` places; null for a text that is not a number (NaN and
+  Infinity included) or needs more than `precision` digits. The text: an optional minus, 1 to 38 digits, optionally a point
+  and 1 to 38 digits, optionally an exponent (`1.5e3`). It is never converted to a float.
 
   text: expression of type text.   precision, scale: as in decimal(precision, scale).
 #}
@@ -15,8 +15,8 @@
 {%- endmacro %}
 
 {#
-  By way of BIGNUMERIC, as text is rounded to the nine places of a NUMERIC before we round: 0.0049999999999 would end as
-  0.01. No decimal(18, 2), as BigQuery takes no parameters in a cast, so the size is compared; 29 digits before the point are what a NUMERIC holds.
+  By way of BIGNUMERIC, as a NUMERIC rounds text to nine places before we round: 0.0049999999999 would become
+  0.01. Not decimal(18, 2), as BigQuery allows no parameters in a cast; the size is compared instead: 29 digits before the point are what a NUMERIC holds.
 #}
 {% macro bigquery__safe_decimal(text, pattern, precision, scale) -%}
     {%- set number = 'round(' ~ safe_cast_matching(text, pattern, 'bignumeric') ~ ', ' ~ scale ~ ')' -%}

@@ -1,6 +1,6 @@
 {#
-  A bigint from text; null for anything but an optional minus and digits, and for what a bigint can't hold.
-  No blanks, no plus, no fraction (not even `7.0`): what is not plainly an integer is not made one.
+  A bigint from text; null for anything but an optional minus and digits, and for a number that a bigint can't hold.
+  No blanks, no plus, no fraction (not even `7.0`).
 
   text: expression of type text.   digits: how many at most; 9 always fit into an integer.
 #}

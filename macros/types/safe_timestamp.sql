@@ -1,6 +1,6 @@
 {#
-  A timestamp with time zone from text; null for anything but `YYYY-MM-DDThh:mm:ss`, if need be with 1 to 6 places of a second, and its
-  zone: `Z`, `+hh`, `-hh`, `+hh:mm` or `-hh:mm`, at most 14 hours. A blank may stand for the T. Null too for years before
+  A timestamp with time zone from text; null for anything but `YYYY-MM-DDThh:mm:ss`, optionally with 1 to 6 decimals of a second, and a
+  zone: `Z`, `+hh`, `-hh`, `+hh:mm` or `-hh:mm`, at most 14 hours. A blank may replace the T. Also null for years before
   1000, and for the year 9999 with a negative offset, as BigQuery ends with that year.
 
   text: expression of type text.

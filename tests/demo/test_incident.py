@@ -1,4 +1,4 @@
-"""The incident that docs/incident.md tells, played from beginning to end by `demo incident`."""
+"""The incident of docs/incident.md, played from beginning to end by `demo incident`."""
 
 import os
 import re

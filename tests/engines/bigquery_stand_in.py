@@ -1,4 +1,4 @@
-"""local-bigquery, a server that stands in for BigQuery on this machine."""
+"""local-bigquery, a stand-in for BigQuery on this machine."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""The engines as real servers on this machine: PostgreSQL itself, and a server that stands in for BigQuery.
+"""The engines as real servers on this machine: PostgreSQL itself, and a stand-in for BigQuery.
 
     with PostgresWarehouse(folder) as engine:   # or BigQueryStandIn(folder), or DuckDBFile(folder)
         os.environ.update(engine.environment)   # dbt and `ingest` now work on it

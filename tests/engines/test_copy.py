@@ -45,6 +45,6 @@ def test_a_copy_on_another_engine_continues_where_the_first_was(tmp_path, system
 
 
 def raw_rows(landing: Landing) -> dict[tuple[str, str], Counter]:
-    """All rows by schema and table, but for what dlt writes anew on each engine."""
+    """All rows by schema and table, except what dlt writes again on each engine."""
     found = [name for name in landing.server.catalogue() if name[0].startswith("raw_") and name[1] != "_dlt_version"]
     return {name: Counter(landing.query(f"select * from {name[0]}.{name[1]}")) for name in found}

@@ -13,7 +13,7 @@ DAY_2, DAY_4 = (datetime(2026, 1, day, tzinfo=UTC) for day in (2, 4))
 @pytest.mark.parametrize(
     ("pages", "reason"),
     [
-        ([{"data": [], "next_cursor": "7"}] * 2, "gives the same page cursor twice"),
+        ([{"data": [], "next_cursor": "7"}] * 2, "returns the same page cursor twice"),
         ([{"items": [], "next_cursor": None}], "has no list 'data'"),
         ([{"data": None, "next_cursor": None}], "has no list 'data'"),
         ([{"data": [payment(9, 9)], "next_cursor": "2"}, {"data": []}], "has no next_cursor"),

@@ -27,7 +27,7 @@ def test_what_an_api_sends_now_is_the_latest_version_whatever_its_date(changing,
 
 @on("dev", "postgres")
 def test_a_record_that_was_put_right_is_the_latest_version_after_a_replay_too(changing, api, change_endpoint):
-    """The correction went to quarantine, and the API no longer sends it when the contract is mended."""
+    """The correction went to quarantine, and the API no longer sends it when the contract is fixed."""
     api.records["payments"][5] = payment(5, status="failed", updated_at=FUTURE)
     changing.load("payments")
     api.records["payments"][5] = payment(5, 7, amount=None)

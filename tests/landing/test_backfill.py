@@ -130,7 +130,7 @@ def test_a_backfill_that_broke_off_goes_on_where_it_was(changing: Landing, api):
     chunks = [f"chunk {n} of 3: 2026-01-0{n} 00:00 to 2026-01-0{n + 1} 00:00" for n in (1, 2, 3)]
     assert fill(stop_before="chunk 2")[0] == chunks[:2]
     printed, report = fill()
-    assert printed[1:] == chunks[1:] and printed[0].startswith("1 of 3 chunks were read by a backfill that did not end")
+    assert printed[1:] == chunks[1:] and printed[0].startswith("1 of 3 chunks were read by a backfill that broke off")
     assert report.ok and [sum(load.tables.values()) for load in report.loads] == [0, 0], "raw already has all of it"
     assert fill(stop_before="chunk 3")[0] == chunks, "that backfill has ended; this is a new one"
     assert fill(again=True)[0] == chunks

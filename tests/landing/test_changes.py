@@ -118,7 +118,7 @@ def test_daily_loads_end_with_what_the_shop_and_the_payments_api_hold(make_landi
     assert {json.loads(record)["id"]: json.loads(record) for (record,) in landed} == sent
 
 
-def test_an_interval_is_read_anew_and_the_cursor_stays(landing, shop):
+def test_an_interval_is_read_again_and_the_cursor_stays(landing, shop):
     middle = datetime(2026, 1, 5, tzinfo=UTC)
     landing.load("shop", until=middle)
     assert landing.query("select count(*) > 0, max(updated_at) < '2026-01-05' from raw_shop.orders") == [(True, True)]

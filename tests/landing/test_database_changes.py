@@ -1,7 +1,7 @@
 """What happens when a table of a database changes: the table of databases in docs/sources-that-change.md, row by row.
 
 All changes happen at once, each to a table of its own. Three loads show what comes of them: one before the changes, one after, and
-one when each table's declaration is mended.
+one when each table's declaration is fixed.
 """
 
 from dataclasses import dataclass, field, replace
@@ -27,12 +27,12 @@ class Change:
     table: dict[str, Any] = field(default_factory=dict)  # what the declaration has beside key and cursor
     columns: str = "id, value"
     quarantined: dict[str, str] = field(default_factory=dict)  # reasons by key
-    stopped: tuple[str, ...] = ()  # words of the reason
+    violated: tuple[str, ...] = ()  # words of the reason
     failed: tuple[str, ...] = ()  # words of the reason
     notes: tuple[str, ...] = ()  # words of the notes
     widen: bool = False  # whether to change raw's column as the note advises
-    mend: dict[str, Any] = field(default_factory=dict)  # what the mended declaration has
-    mended: list[tuple] | None = None  # the latest rows in raw after that
+    fix: dict[str, Any] = field(default_factory=dict)  # what the fixed declaration has
+    after_fix: list[tuple] | None = None  # the latest rows in raw after that
     rows: int = 3
 
 
@@ -46,25 +46,25 @@ CHANGES = {
     ),
     "column_dropped": Change(
         "numeric(12,2)", ("1.5", "2", "3"), f"alter table t drop value; update t set {LATER} where id = 1",
-        [(1, Decimal("1.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))], stopped=("has lost column value", 'write retired=("value",)'),
-        mend={"retired": ("value",)}, mended=[(1, None), (2, Decimal("2.00")), (3, Decimal("3.00"))],
+        [(1, Decimal("1.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))], violated=("has lost column value", 'write retired=("value",)'),
+        fix={"retired": ("value",)}, after_fix=[(1, None), (2, Decimal("2.00")), (3, Decimal("3.00"))],
     ),
     "column_renamed": Change(
         "numeric(12,2)", ("1.5", "2", "3"),
         f"alter table t rename value to total_value; alter table t add other bigint; update t set total_value = 9.5, {LATER} where id = 1",
         [(1, Decimal("1.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
-        stopped=("has lost column value", 'renamed={"value": "total_value"}', "ingestion/sources/extra.py"),
-        mend={"renamed": {"value": "total_value"}}, mended=[(1, Decimal("9.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
+        violated=("has lost column value", 'renamed={"value": "total_value"}', "ingestion/sources/extra.py"),
+        fix={"renamed": {"value": "total_value"}}, after_fix=[(1, Decimal("9.50")), (2, Decimal("2.00")), (3, Decimal("3.00"))],
     ),
     "key_renamed": Change(
         "text", ("'a'", "'b'", "'c'"), f"alter table t rename id to number; {SET}'z' where number = 1",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column id", 'renamed={"id": "number"}'),
-        mend={"renamed": {"id": "number"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
+        [(1, "a"), (2, "b"), (3, "c")], violated=("has lost column id", 'renamed={"id": "number"}'),
+        fix={"renamed": {"id": "number"}}, after_fix=[(1, "z"), (2, "b"), (3, "c")],
     ),
     "cursor_renamed": Change(
         "text", ("'a'", "'b'", "'c'"), f"{SET}'z' where id = 1; alter table t rename updated_at to changed_at",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("has lost column updated_at", 'renamed={"updated_at": "changed_at"}'),
-        mend={"renamed": {"updated_at": "changed_at"}}, mended=[(1, "z"), (2, "b"), (3, "c")],
+        [(1, "a"), (2, "b"), (3, "c")], violated=("has lost column updated_at", 'renamed={"updated_at": "changed_at"}'),
+        fix={"renamed": {"updated_at": "changed_at"}}, after_fix=[(1, "z"), (2, "b"), (3, "c")],
     ),
     "integer_to_bigint": Change(
         "integer", ("1", "2", "3"), f"alter table t alter value type bigint; {SET}9007199254740993 where id = 1",
@@ -79,7 +79,7 @@ CHANGES = {
         "numeric(6,2)", ("1", "2", "null"), f"alter table t alter value type numeric(8,4); {SET}1.2345 where id = 1; {SET}2.5 where id = 2",
         [(1, Decimal("1.00")), (2, Decimal("2.50")), (3, None)], quarantined={'["1"]': 'value "1.2345" is no DECIMAL(6,2)'},
         notes=("raw holds it as DECIMAL(6,2)", "alter table"), widen=True,
-        mended=[(1, Decimal("1.2345")), (2, Decimal("2.5000")), (3, None)],
+        after_fix=[(1, Decimal("1.2345")), (2, Decimal("2.5000")), (3, None)],
     ),
     "fewer_digits": Change(
         "numeric(8,4)", ("1", "2", "3"), f"alter table t alter value type numeric(6,2); {SET}1.25 where id = 1",
@@ -99,16 +99,16 @@ CHANGES = {
         "date", ("'2026-01-01'", "null", "'2026-01-02'"),
         f"alter table t alter value type bigint using extract(epoch from value); update t set {LATER} where id = 1",
         [(1, date(2026, 1, 1)), (2, None), (3, date(2026, 1, 2))],
-        stopped=("value is bigint now, raw holds it as DATE, and no value fits that", "alter table"),
+        violated=("value is bigint now, raw holds it as DATE, and no value fits that", "alter table"),
     ),
     "cursor_to_epoch": Change(
         "text", ("'a'", "'b'", "'c'"),
         f"{SET}'z' where id = 1; alter table t alter updated_at type bigint using extract(epoch from updated_at)",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("updated_at is bigint now", "no value fits that"),
+        [(1, "a"), (2, "b"), (3, "c")], violated=("updated_at is bigint now", "no value fits that"),
     ),
     "key_to_text": Change(
         "text", ("'a'", "'b'", "'c'"), "alter table t alter id type text using 'A-' || id",
-        [(1, "a"), (2, "b"), (3, "c")], stopped=("id is text now", "no value fits that"),
+        [(1, "a"), (2, "b"), (3, "c")], violated=("id is text now", "no value fits that"),
     ),
     "text_to_jsonb": Change(
         "text", ("'{}'", "'1'", "null"), f"""alter table t alter value type jsonb using value::jsonb; {SET}'{{"a": 1.10}}' where id = 3""",
@@ -120,7 +120,7 @@ CHANGES = {
     ),
     "jsonb_to_text": Change(
         "jsonb", ("'{}'", "'1'", "null"), f"alter table t alter value type text; {SET}'words' where id = 3",
-        [(1, "{}"), (2, "1"), (3, None)], columns="id, cast(value as varchar)", stopped=("value is text now", "raw holds it as JSON"),
+        [(1, "{}"), (2, "1"), (3, None)], columns="id, cast(value as varchar)", violated=("value is text now", "raw holds it as JSON"),
     ),
     "nulls_in_a_required_column": Change(
         "text not null", ("'a'", "'b'", "'c'"), f"alter table t alter value drop not null; {SET}null where id = 1; {SET}'z' where id = 2",
@@ -136,36 +136,36 @@ CHANGES = {
     ),
     "excluded_column_renamed": Change(
         "text", ("'a'", "'b'", "'c'"), f"alter table t rename secret to hidden; {SET}'z' where id = 1", [(1, "a"), (2, "b"), (3, "c")],
-        {"excluded": ("secret",)}, stopped=("secret is to be excluded", "exclude the new name"),
-        mend={"excluded": ("hidden",)}, mended=[(1, "z"), (2, "b"), (3, "c")],
+        {"excluded": ("secret",)}, violated=("secret is to be excluded", "exclude the new name"),
+        fix={"excluded": ("hidden",)}, after_fix=[(1, "z"), (2, "b"), (3, "c")],
     ),
-    "table_dropped": Change("text", ("'a'", "'b'", "'c'"), "drop table t", [(1, "a"), (2, "b"), (3, "c")], stopped=("does not exist",)),
+    "table_dropped": Change("text", ("'a'", "'b'", "'c'"), "drop table t", [(1, "a"), (2, "b"), (3, "c")], violated=("does not exist",)),
     "no_permission": Change("text", ("'a'", "'b'", "'c'"), "", [(1, "a"), (2, "b"), (3, "c")], failed=("may not be read", "Grant SELECT")),
     "column_without_permission": Change(
         "text", ("'a'", "'b'", "'c'"), "", [(1, "a"), (2, "b"), (3, "c")], failed=("value may not be read",),
     ),
     "shrunk": Change(
         "bigint", (), f"delete from t where id > 25; {SET}0 where id = 1", [(n, n) for n in range(1, 41)], rows=40,
-        table={"min_retained_share": 0.9}, stopped=("15 of 40 rows are gone", "--allow-deletes"),
+        table={"min_retained_share": 0.9}, violated=("15 of 40 rows are gone", "--allow-deletes"),
     ),
     "shrunk_as_allowed": Change(
         "bigint", (), "delete from t where id > 10", [(n, n) for n in range(1, 11)],
         {"min_retained_share": 0.2}, rows=40,
     ),
-    "emptied": Change("bigint", ("1", "2", "3"), "delete from t", [(1, 1), (2, 2), (3, 3)], stopped=("3 of 3 rows are gone",)),
+    "emptied": Change("bigint", ("1", "2", "3"), "delete from t", [(1, 1), (2, 2), (3, 3)], violated=("3 of 3 rows are gone",)),
 }  # fmt: skip
 
 
 @dataclass
 class Outcome:
-    """What the warehouse held after the changes, and after the mended declarations."""
+    """What the warehouse held after the changes, and after the declarations were fixed."""
 
     database: SourceDatabase
     report: ingestion.SourceReport
     raw: dict[str, list[tuple]]
     quarantined: dict[str, dict[str, str]]
     reads: dict[str, tuple]
-    mended: dict[str, list[tuple]]
+    after_fix: dict[str, list[tuple]]
 
 
 @pytest.fixture(scope="module", params=["dev", "postgres"])
@@ -188,13 +188,13 @@ def outcome(request, make_database) -> Outcome:
         {name: database.last_read(name) for name in CHANGES},
     )
 
-    database.tables = [replace(table, **CHANGES[name].mend) for name, table in declared.items()]
+    database.tables = [replace(table, **CHANGES[name].fix) for name, table in declared.items()]
     for name, change in CHANGES.items():
         if change.widen:
             database.widen(name, report.notes)
     database.load()
-    mended = {name: database.latest(name, change.columns) for name, change in CHANGES.items()}
-    return Outcome(database, report, *after_the_change, mended)
+    after_fix = {name: database.latest(name, change.columns) for name, change in CHANGES.items()}
+    return Outcome(database, report, *after_the_change, after_fix)
 
 
 def created(name: str) -> list[str]:
@@ -219,18 +219,18 @@ def test_a_table_that_changes(outcome: Outcome, name: str):
     assert outcome.raw[name] == change.raw
     assert outcome.quarantined[name] == change.quarantined
     recorded, reason, landed, quarantined = outcome.reads[name]
-    assert recorded == ("contract_violated" if change.stopped else "failed" if change.failed else "complete")
+    assert recorded == ("contract_violated" if change.violated else "failed" if change.failed else "complete")
     assert quarantined == len(change.quarantined) == report.quarantined.get(name, 0)
     reason = reason or ""
-    assert [word for word in change.stopped + change.failed if word not in reason] == [], reason
+    assert [word for word in change.violated + change.failed if word not in reason] == [], reason
     assert (reason in report.error) if reason else f"{name}: " not in report.error
     if reason:
         assert landed == 0
     notes = [note for note in report.notes if f"public.{name}" in note]
     assert [word for word in change.notes if not any(word in note for note in notes)] == [], notes
     assert bool(notes) == bool(change.notes), notes
-    if change.mended is not None:
-        assert outcome.mended[name] == change.mended
+    if change.after_fix is not None:
+        assert outcome.after_fix[name] == change.after_fix
         assert outcome.database.last_read(name)[:2] == ("complete", None)
         assert outcome.database.quarantined(name) == {}
 

@@ -13,41 +13,41 @@ def test_replayed_rows_are_what_would_have_landed(database):
     columns = "(id bigint primary key, amount numeric(6,2), note text, document json, bytes bytea, updated_at timestamptz not null)"
     update = "update {} set %s, updated_at = '2026-01-10 0%s:00Z' where id = %s"
     widen, rename = ("alter table {} alter amount type numeric(8,4)", "alter table {} rename amount to total_amount")
-    database.execute(f"create table mended {columns}", f"create table never_broken {columns}")
+    database.execute(f"create table fixed {columns}", f"create table never_broken {columns}")
     database.execute(
         *(
             f"insert into {name} select n, n, 'x', '{{\"a\": \"é\"}}', '\\x00ff', '{BEFORE}' from generate_series(1, 4) as n"
-            for name in ("mended", "never_broken")
+            for name in ("fixed", "never_broken")
         )
     )
     database.execute("alter table never_broken alter amount type numeric(8,4)")
     key = {"primary_key": "id", "cursor": "updated_at"}
-    database.tables = [Table("mended", **key, required=("note",)), Table("never_broken", **key)]
+    database.tables = [Table("fixed", **key, required=("note",)), Table("never_broken", **key)]
     database.load()
-    database.execute(widen.format("mended"), *(rename.format(name) for name in ("mended", "never_broken")))
+    database.execute(widen.format("fixed"), *(rename.format(name) for name in ("fixed", "never_broken")))
     renamed = {"renamed": {"amount": "total_amount"}}
-    database.tables = [Table("mended", **key, **renamed, required=("note",)), Table("never_broken", **key, **renamed)]
+    database.tables = [Table("fixed", **key, **renamed, required=("note",)), Table("never_broken", **key, **renamed)]
     for change in (
         update % ("total_amount = 1.2345", 1, 1),
         update % ("note = null, document = '[1.10]'", 2, 2),
         update % ("total_amount = 1.5", 3, 1),  # fits raw again: supersedes the version before
         update % ("total_amount = 9.9999, note = null", 4, 3),
     ):
-        database.execute(*(change.format(name) for name in ("mended", "never_broken")))
+        database.execute(*(change.format(name) for name in ("fixed", "never_broken")))
         assert database.load().error is None
-    assert set(database.quarantined("mended")) == {'["2"]', '["3"]'}
+    assert set(database.quarantined("fixed")) == {'["2"]', '["3"]'}
     assert database.query("select closed_as, row_key from raw_extra.quarantine where closed_at is not null") == [("superseded", '["1"]')]
-    # Before anything is mended, no row fits raw.
-    assert database.replay().replayed.get("mended", 0) == 0
-    database.widen("mended", database.load().notes)
+    # Before anything is fixed, no row fits raw.
+    assert database.replay().replayed.get("fixed", 0) == 0
+    database.widen("fixed", database.load().notes)
     report = database.replay()
-    assert report.error is None and report.replayed == {"mended": 1} and sum(report.left["mended"].values()) == 2
+    assert report.error is None and report.replayed == {"fixed": 1} and sum(report.left["fixed"].values()) == 2
     database.tables[0] = replace(database.tables[0], required=())
-    assert database.replay().replayed == {"mended": 2} and database.quarantined("mended") == {}
-    assert database.replay().replayed == {} and database.load().tables["mended"] == 0
+    assert database.replay().replayed == {"fixed": 2} and database.quarantined("fixed") == {}
+    assert database.replay().replayed == {} and database.load().tables["fixed"] == 0
     columns = "id, amount, note, cast(document as varchar), bytes, updated_at, _changed_at, _deleted_at"
     rows = f"select {columns} from raw_extra.{{}} order by id, _changed_at"
-    assert database.query(rows.format("mended")) == database.query(rows.format("never_broken"))
+    assert database.query(rows.format("fixed")) == database.query(rows.format("never_broken"))
 
 
 @on("dev", "postgres")
@@ -101,14 +101,14 @@ def test_equal_rows_of_a_table_without_a_key_are_counted(database):
     assert database.load().tables["t"] == 0
     counts = "select id, value, count(*) from raw_extra.t group by id, value order by id"
     assert database.query(counts) == [(1, "a", 3), (2, "b", 2)]
-    # The contract is mended, and the next read lands a quarantined row: a replay does not land it again.
+    # The contract is fixed, and the next read lands a quarantined row: a replay does not land it again.
     database.tables = [Table("t", required=("value",))]
     database.execute("insert into t values (3, null)")
     assert database.load().quarantined == {"t": 1}
     database.tables = [Table("t")]
     assert database.load().tables["t"] == 1 and database.replay().error is None
     assert database.query(counts) == [(1, "a", 3), (2, "b", 2), (3, None, 1)]
-    # Nothing tells which row is deleted, so raw keeps all; that many are deleted is not believed.
+    # Nothing shows which row is deleted, so raw keeps all; so many deletions are not accepted.
     database.execute("delete from t where id = 3")
     report = database.load()
     assert report.ok and any("1 rows are gone or were changed, and no key" in note for note in report.notes)

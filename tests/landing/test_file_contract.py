@@ -74,7 +74,7 @@ def test_a_line_that_breaks_the_contract_goes_to_quarantine_and_its_file_lands(c
     by_number = {r["line_number"]: (r.get("line", "|".join(r.get("fields", {}).values())), why) for why, r, _ in quarantined}
     assert by_number == REJECTED and {record["file_name"] for _, record, _ in quarantined} == {file.name}
     assert changing.last_read("supplier", "catalogue") == ("complete", None, len(REJECTED))
-    # The supplier mends all lines but one. The file lands whole, and the mended lines are superseded.
+    # The supplier corrects all lines but one. The whole file lands, and the corrected lines are superseded.
     file.write_text(HEADER + lines(20, l2=REJECTED[2][0] + "\n"))
     assert changing.load("supplier") == {"catalogue": 19}
     assert changing.reasons("supplier", "catalogue") == [REJECTED[2][1]] and len(catalogue(changing, 1)) == 19
@@ -160,7 +160,7 @@ def test_a_file_that_breaks_the_contract_stops_the_table_and_the_other_files_lan
         assert report.tables == {"catalogue": landed}
         assert changing.last_read("supplier", "catalogue") == ("contract_violated", report.error.removeprefix("catalogue: "), 0)
         assert changing.quarantine("supplier", "catalogue") == []
-    # All are mended but one, which is moved away.
+    # All are corrected but one, which is moved away.
     for day in range(2, 2 + len(REJECTED_FILES)):
         (folder / f"catalogue_2026-01-{day:02}.csv").write_text(HEADER + lines(11))
     (folder / "catalogue_2026-01-02.csv").unlink()

@@ -1,4 +1,4 @@
-"""`ingest replay`: quarantined rows of an API land once the contract is mended, at their place in the history, and once.
+"""`ingest replay`: quarantined rows of an API land once the contract is fixed, at their place in the history, and once.
 
 Of files: test_file_contract.py. Of databases: test_database_replay.py.
 """
@@ -35,10 +35,10 @@ def test_a_renamed_field_stops_the_table_and_replay_lands_what_would_have_landed
     assert [(record, key) for _, record, key in quarantined] == [(renamed_payment(n, 8 + n), f'["pay_{n:02}"]') for n in range(6, 10)]
     assert set(changing.reasons("payments", "payments")) == {"amount is missing"}
 
-    # Before the contract is mended, all of them stay in quarantine.
+    # Before the contract is fixed, all of them stay in quarantine.
     report = changing.replay("payments")["payments"]
     assert (report.ok, report.replayed, report.left) == (True, {}, {"payments": {"amount is missing": 4}})
-    # After it is mended, they land once, with the field under the name that models read.
+    # After it is fixed, they land once, with the field under the name that models read.
     change_endpoint(renamed={"amount": "total_amount"})
     report = changing.replay("payments")["payments"]
     assert (report.ok, report.replayed, report.left) == (True, {"payments": 4}, {})
@@ -88,15 +88,15 @@ def test_a_record_that_the_source_put_right_is_not_replayed(changing, api, chang
 
 
 def test_replay_does_not_replace_a_later_reading_of_the_same_version(changing, api, change_endpoint):
-    """The provider mended a record and kept its date: the row in quarantine is older than the one in raw."""
+    """The provider corrected a record and kept its date: the row in quarantine is older than the one in raw."""
     changing.load("payments")
     for record in (version(2, status=...), version(2, status="captured")):
         api.records["payments"] = [record]
         changing.try_to_load("payments")
-    mended = changing.raw()
+    corrected = changing.raw()
     change_endpoint(fields=())
     changing.replay("payments")
-    assert changing.raw() == mended
+    assert changing.raw() == corrected
 
 
 def test_replay_does_nothing_for_sources_without_quarantine(changing, api, tmp_path):

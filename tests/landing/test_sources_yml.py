@@ -65,8 +65,8 @@ def test_check_reports_each_disagreement_and_changes_no_file(project):
         "no model reads shop.customers.loyalty_tier",
         "payments.refunds is not in raw, and stg_payments__refund reads it",
         "shop.customers.loyalty_tier is in raw and not in models/staging/shop/sources.yml: ingest sources --write",
-        "supplier.catalogue.file_name is not in raw: take it out of models/staging/supplier/sources.yml, "
-        "unless a load that died is to bring it",
+        "supplier.catalogue.file_name is not in raw: remove it from models/staging/supplier/sources.yml, "
+        "unless a load that failed is about to bring it",
     ]
     [lost] = [line for line in lines if line.startswith("shop.customers.segment")]
     assert lost.startswith("shop.customers.segment is not in raw, and stg_shop__customer")
@@ -80,7 +80,7 @@ def test_write_adds_what_has_landed_and_touches_nothing_else(project):
     project.landing.server.execute("alter table raw_shop.customers add column loyalty_tier varchar")
     project.landing.server.execute('create table raw_shop.vouchers (id bigint, "on" date, _changed_at timestamp, _dlt_load_id varchar)')
     code, lines = ingest_sources(project, "--write", "shop")
-    described = "is not described in models/staging/shop/sources.yml: say what it holds"
+    described = "is not described in models/staging/shop/sources.yml"
     assert (code, lines) == (
         1,
         [

@@ -28,7 +28,7 @@ def test_a_raw_schema_that_was_dropped_is_filled_again(landing, engine):
 
 @pytest.mark.sampled(test=2)
 @pytest.mark.parametrize("broken", ["load/normalized", "load", "normalize", "state.json"])
-def test_a_broken_working_folder_is_made_anew(landing, shop, broken):
+def test_a_broken_working_folder_is_rebuilt(landing, shop, broken):
     """A kill can fall on dlt wiping its folder, and then every later run would fail on what is left of it."""
     landing.load("shop")
     piece = landing.folder / "pipelines" / "dev" / "shop" / broken

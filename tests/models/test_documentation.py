@@ -1,4 +1,4 @@
-"""The documentation of the models describes what stands in the warehouse."""
+"""The documentation of the models describes what is in the warehouse."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What was built with other variables, such as another time zone, is made anew or refused: no table ever holds rows of both."""
+"""What was built with other variables, such as another time zone, is rebuilt or refused: no table ever holds rows of both."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def refused(deployment: Deployment, *command: str) -> str:
 
 
 def test_facts_are_made_anew_with_another_time_zone(built: Deployment):
-    """By a plain build; the next one, with the same variables, makes nothing anew."""
+    """By a plain build; the next one, with the same variables, rebuilds nothing."""
     assert_all_dates_are_of(built, AUCKLAND)
     built.build(*IN_BERLIN, *WITHOUT_UNIT_TESTS)
     assert_all_dates_are_of(built, BERLIN)
@@ -73,7 +73,7 @@ def test_a_fact_alone_is_made_anew_with_all_that_it_reads(built: Deployment):
 
 
 def test_a_build_that_was_killed_amid_leaves_no_rows_of_two_zones(built: Deployment):
-    """It had made the fact anew, and had recorded nothing."""
+    """It had rebuilt the fact, and had recorded nothing."""
     killed = ForkedProcess(built.process_environment, "support.killed_process:run", built.folder, ("daily_revenue", 1), False, *IN_BERLIN)
     assert killed.wait() < 0, killed.output
     assert built.query(WRONG.format(on="ordered_on", at="ordered_at", zone=BERLIN) + "core.fact_sales") == [(True, 0)]
@@ -97,7 +97,7 @@ def test_a_snapshot_that_cannot_be_made_anew_is_refused_until_it_is_accepted(bui
     assert not_passed(run("build", *select)) == {}
     rows = built.query("select count(*) from snapshots.plain_order")
     result = run("build", *select, *IN_BERLIN)
-    assert not result.success and "can't be made anew" in str(result.exception)
+    assert not result.success and "can't be rebuilt" in str(result.exception)
     assert built.query("select count(*) from snapshots.plain_order") == rows
     assert run("run-operation", "accept_variables", "--args", "{name: plain_order}", *IN_BERLIN).success
     assert not_passed(run("build", *select, *IN_BERLIN)) == {}

@@ -50,9 +50,9 @@ def test_a_source_that_is_no_longer_loaded_becomes_stale(published: Deployment):
 def test_a_source_that_violates_its_contract_holds_back_its_models(published: Deployment):
     """A plain `dbt build` skips the models downstream of the source's table, builds the others, and records the reason."""
     before = state(published)
-    record_read(published, "order_items", "contract_violated", "quantity is gone: say in the mapping what it is called now")
+    record_read(published, "order_items", "contract_violated", "quantity is missing: write its new name into the mapping")
     record_read(published, "order_items", "complete", is_interval=True)  # a backfill is no news of the source
-    reason = "raw_shop.order_items: quantity is gone: say in the mapping what it is called now"
+    reason = "raw_shop.order_items: quantity is missing: write its new name into the mapping"
     found = status(published)
     assert found["fact_sales"].reason == reason
     assert not found["dim_store"].is_stale

@@ -66,13 +66,13 @@ def test_a_second_build_and_a_load_do_not_disturb_a_build(published: Deployment)
         assert "is still running" in second_build(published, "snapshot")
         published.systems.live(1)
         assert published.ingest()["shop.order_items"]
-        record_read(published, "stores", "contract_violated", "opened_on is gone")
+        record_read(published, "stores", "contract_violated", "opened_on is missing")
     assert build.wait() == 0, build.output
     assert published.tables() == before
     assert_published_is_built(published)
     found = status(published)
     assert found["dim_customer"].reason.endswith("has newer data, not published yet")
-    assert found["dim_store"].reason == "raw_shop.stores: opened_on is gone"
+    assert found["dim_store"].reason == "raw_shop.stores: opened_on is missing"
     record_read(published, "stores", "complete")
     published.build()
     assert published.tables() != before

@@ -92,7 +92,7 @@ def test_a_second_build_gives_up_while_another_process_holds_the_file(published:
 
 
 def test_a_copy_that_differs_is_made_equal(published: Deployment):
-    """Two payments of a day swap their customers, an order line is gone, and a table has one column more."""
+    """Two payments of a day swap their customers, an order line is deleted, and a table has one column more."""
     rows = published.query(
         """
         select transaction_id, customer_id from audited.fact_payment
@@ -111,10 +111,10 @@ def test_a_copy_that_differs_is_made_equal(published: Deployment):
 
 
 def test_what_is_no_longer_published_or_granted_is_removed(published: Deployment):
-    """A model that is gone, on PostgreSQL also a reader that is no longer named, and a column that may be null in the copy only."""
+    """A model that no longer exists, on PostgreSQL also a reader no longer listed, and a column that may be null in the copy only."""
     published.execute("create table audited.forgotten as select 1 as one")
     published.execute("create view published.forgotten as select * from audited.forgotten")
-    published.execute("insert into audited.publication_models values ('forgotten')")  # as a model that was published and is gone
+    published.execute("insert into audited.publication_models values ('forgotten')")  # as a model that was published and no longer exists
     readers = published.environment.pop("WAREHOUSE_READERS", None)
     if readers:
         published.dbt("run", "--select", "dim_store")

@@ -47,7 +47,7 @@ def not_passed(result: Any) -> dict[str, str]:
 def ignore_connection_in_parse_cache() -> None:
     """Let warehouses with the same database and schema names share one parse.
 
-    dbt parses anew when the connection changes (DuckDB's path, PostgreSQL's port), because Jinja can read it. Nothing in this
+    dbt parses again when the connection changes (DuckDB's path, PostgreSQL's port), because Jinja can read it. Nothing in this
     project does, and each test has a warehouse of its own: without this, most of them would begin with a parse of 4 CPU seconds.
     """
     from dbt.contracts.files import FileHash

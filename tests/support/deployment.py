@@ -47,7 +47,7 @@ class Deployment:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What a process has to be told of the warehouse, and of the systems as they run now."""
+        """The settings of a process: the warehouse, and the systems as they run now."""
         return self.environment | self.systems.settings()
 
     def call(self, function: Callable, *arguments: Any, **options: Any) -> Any:

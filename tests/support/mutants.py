@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         "dates of two time zones in a fact", 2, "macros/build/should_full_refresh.sql",
         "{{ return(built_with(this).get(relation_name(this)) != project_variables()) }}", "{{ return(false) }}",
-        f"{SETTINGS}::test_facts_are_made_anew_with_another_time_zone",
+        f"{SETTINGS}::test_facts_are_rebuilt_with_another_time_zone",
     ),
     Mutant(
         "a killed build counts as complete", 2, "macros/build/check_variables.sql",
@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "a backfill moves the cursor", 8, "ingestion/landing/rows/cursor.py",
         'if not facts.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
-        "tests/landing/test_changes.py::test_an_interval_is_read_anew_and_the_cursor_stays",
+        "tests/landing/test_changes.py::test_an_interval_is_read_again_and_the_cursor_stays",
     ),
     # 9. Only audited data is published
     Mutant(

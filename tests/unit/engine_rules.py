@@ -165,7 +165,7 @@ def jinja_dialect(text: str) -> Iterator[str]:
 
 @on("files")
 def sql_suits_every_engine(project: Path) -> Iterator[str]:
-    """Differences between engines are in macros, where one implementation stands beside the other."""
+    """Differences between engines are in macros, one implementation beside the other."""
     for file in files(project, "sql", "models", "snapshots"):
         for problem in dialect(file.read_text()):
             yield f"{file.relative_to(project)}: {problem}"

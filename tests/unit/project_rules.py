@@ -138,7 +138,7 @@ def raw_tables_are_read(manifest: Manifest) -> Iterator[str]:
     for source in sources(manifest):
         if source["unique_id"] not in read and source["name"] not in LANDING_TABLES:
             advice = "Read it through `in_complete_load`" if source["name"] == "_dlt_loads" else "Add a staging model"
-            yield f"{source['schema']}.{source['name']}: no model reads it. {advice}, or take it out of sources.yml."
+            yield f"{source['schema']}.{source['name']}: no model reads it. {advice}, or remove it from sources.yml."
 
 
 @on("dev")

@@ -69,7 +69,7 @@ class TextContent:
         except pyarrow.ArrowInvalid as error:
             raise ContractViolated(first_line(error)) from error
         if odd and expected != read + len(wrong):
-            raise ContractViolated(f"the quotes in line {min(odd)} are not closed as they should be.")
+            raise ContractViolated(f"line {min(odd)} has a quote that is not closed, or text after a closing quote.")
         yield Lines(pyarrow.table({}), dict(sorted((wrong | odd).items())))
 
     def _parsed(self, delimiter: str, skip: object) -> Iterator[pyarrow.RecordBatch]:
@@ -171,5 +171,5 @@ def _odd_quotes(text: Iterator[str], delimiter: str) -> tuple[dict[int, tuple[st
         except text_csv.Error as error:
             number += 1
             if "end of data" in str(error):
-                raise ContractViolated(f"a quote that opens in line {number} never closes: it breaks off, or the quote is none.") from error
+                raise ContractViolated(f"a quote that opens in line {number} never closes: the file breaks off, or the quote is part of the text and not doubled.") from error
             found[number] = last[0].rstrip("\r\n"), "there is text after a closing quote"

@@ -1,5 +1,5 @@
--- The supplier says nothing of when a product changed: every file is the whole catalogue of a day.
--- So a version of a listing begins with the first file of an unbroken run of files that say the same of it, and another one,
+-- The supplier does not send when a product changed: every file is the whole catalogue of a day.
+-- So a version of a listing begins with the first file of an unbroken run of files in which it is the same, and another one,
 -- not listed, with the first file without it.
 with
 
@@ -16,7 +16,7 @@ category_spellings as (
 
 ),
 
--- A file that the supplier mended and sent again counts as it came last.
+-- Of a file that the supplier corrected and sent again, the last version counts.
 files as (
 
     select
@@ -75,7 +75,7 @@ compared as (
 
 ),
 
--- Two files show when a version began, so the later load of the two counts: a file that is mended, or arrives late, is then seen
+-- Two files show when a version began, so the later load of the two counts: a file that is corrected, or arrives late, is then seen
 -- in every version whose beginning it moves (`changed_members`).
 changes as (
 

@@ -1,7 +1,7 @@
 {#
-  The latest read of this raw table was complete: gives the read, and its reason, when the source no longer fulfils the table's
-  contract or could not be reached. `dbt build` then skips all that is made of the table, and readers keep what was published.
-  A table whose reads were never recorded passes.
+  The latest read of this raw table was complete. Returns the read and its reason if the source no longer fulfils the table's
+  contract, could not be reached, or differs from raw. `dbt build` then skips everything downstream, and readers keep what was published.
+  A table without recorded reads passes.
 
   `read_log` is named without `source`, as a test that depends on two tables would no longer hold up the models of each.
 #}
@@ -18,7 +18,7 @@
         from (
             select
                 *,
-                -- A backfill that is complete says nothing of what is new; where nothing else was read, that is too little.
+                -- A complete backfill does not show what is new; if nothing else was read, that is too little.
                 outcome = 'complete' and coalesce(is_interval, false) as is_refill,
                 row_number() over (
                     order by case when outcome = 'complete' and coalesce(is_interval, false) then 1 else 0 end, read_id desc

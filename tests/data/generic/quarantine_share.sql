@@ -1,6 +1,6 @@
 {#
   Few rows of this raw table are in quarantine: gives a row when, of all rows that were read since some read, those that are open
-  are more than the threshold's share. Since any read, not only since the oldest: else one row that nobody closes would let the
+  are more than the threshold's share. Since any read, not only since the oldest: else one row that nobody fixes would let the
   years that it lies there count for what is new. Passes when nothing was ever put into quarantine.
 
   threshold: 0.01 is one row in a hundred.

@@ -1,4 +1,4 @@
-"""Starts local-bigquery 0.4.0, with three mends without which dbt-bigquery can't work with it, and one that halves its work.
+"""Starts local-bigquery 0.4.0, with three fixes without which dbt-bigquery can't use it, and one that halves its work.
 
 Runs in the Python 3.13 environment that tests/engines/servers.py makes, takes local-bigquery's arguments, and ends
 with the process that started it: a test run that is killed leaves no server behind.
@@ -32,9 +32,9 @@ def execute(cursor: Any, project: str, job: str, configuration: Any, *arguments:
     2. BigQuery names the table that `create table as` made as the destination of the job, and dbt counts its rows by it.
     """
     if configuration.query:
-        mended = _SET_OF_ONE_COLUMN.sub(r"set \1 = (select", configuration.query)
-        if mended != configuration.query:
-            configuration = configuration.replace(query=mended)
+        fixed = _SET_OF_ONE_COLUMN.sub(r"set \1 = (select", configuration.query)
+        if fixed != configuration.query:
+            configuration = configuration.replace(query=fixed)
     statistics, children, destination = _execute(cursor, project, job, configuration, *arguments, **options)
     if destination is None and statistics.statementType == "CREATE_TABLE_AS_SELECT":
         destination = statistics.ddlTargetTable

@@ -33,7 +33,7 @@ class Difference(NamedTuple):
 
 
 def _text(written: str) -> str:
-    """A text as it stands in the seed; decoded from JSON where it contains characters that a reader could not see."""
+    """A text as it is in the seed; decoded from JSON where it contains characters that a reader could not see."""
     return json.loads(written) if written.startswith('"') else written
 
 
@@ -108,7 +108,7 @@ def report(found: list[Difference]) -> str:
 
 
 def _is_stand_in(warehouse: Warehouse) -> bool:
-    """Whether this is the local server that stands in for BigQuery: its numbers are narrower."""
+    """Whether this is the local stand-in for BigQuery: its numbers are narrower."""
     return bool(warehouse.connection.get("api_endpoint"))
 
 

@@ -104,9 +104,9 @@ def _tables(original: duckdb.DuckDBPyConnection, condition: str) -> list[tuple[s
     return [(schema, name) for schema, name in found if not name.startswith("_dlt") or name == "_dlt_loads"]
 
 
-def _values(columns: dict[str, str], instant: str) -> str:
+def _values(columns: dict[str, str], timestamp: str) -> str:
     """As text or microseconds, since fakesnow's server sends a null timestamp as 1970."""
-    return ", ".join(instant.format(name) if "TIME ZONE" in kind else f"cast({name} as varchar)" for name, kind in columns.items())
+    return ", ".join(timestamp.format(name) if "TIME ZONE" in kind else f"cast({name} as varchar)" for name, kind in columns.items())
 
 
 def _plain(columns: dict[str, str], rows: list[tuple]) -> list[str]:

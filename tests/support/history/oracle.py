@@ -26,8 +26,8 @@ class Version:
     is_current: bool
 
 
-def key_of(member: int, began_at: datetime) -> str:
-    microseconds = (began_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def key_of(member: int, effective_at: datetime) -> str:
+    microseconds = (effective_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return hashlib.md5(f"{member}|{microseconds}".encode()).hexdigest()
 
 
@@ -44,8 +44,8 @@ def history(member: int, times: Iterable[datetime], state_at: Callable[[datetime
     begins = [BEGINNING, *(time_ for time_, _ in changes[1:])]
     ends = [*begins[1:], END]
     return [
-        Version(key_of(member, began_at), state, begin, end, end == END)
-        for (began_at, state), begin, end in zip(changes, begins, ends, strict=True)
+        Version(key_of(member, effective_at), state, begin, end, end == END)
+        for (effective_at, state), begin, end in zip(changes, begins, ends, strict=True)
     ]
 
 
