@@ -64,7 +64,7 @@ def stop(systems: Systems, options: argparse.Namespace) -> None:
 def clean(systems: Systems, options: argparse.Namespace) -> None:
     """`demo clean`: nothing stays."""
     systems.clean()
-    print("Moa Market's systems are stopped and deleted. A warehouse that was filled from them still holds them: make clean")
+    print("Moa Market's systems are stopped and deleted. A warehouse that was loaded from them keeps its rows; make clean deletes it.")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     running = command(run, "start, ingest, dbt build, dbt docs generate, stop, and a summary: the main job")
     running.add_argument("--live", type=int, default=0, metavar="N", help="live N further days first")
     running.add_argument("--scale", type=float, help=f"how many customers and orders (new company: {SCALE:g})")
-    playing = command(incident, "play the story of the renamed field, in a company and a warehouse of their own")
+    playing = command(incident, "play the weekend on which an API renamed a field, in a company and a warehouse of its own")
     playing.add_argument("--target", default="dev", help="of the dbt profile, with an empty warehouse (default: dev, a file of its own)")
     starting = command(start, "make the company, or resume it, and start its servers")
     starting.add_argument("--days", type=int, help=f"live until this day (new company: {DAYS})")
@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     starting.add_argument("--seed", type=int, help=f"which company of all possible ones (new company: {SEED})")
     living = command(live, "live further days")
     living.add_argument("days", type=int, nargs="?", default=1, metavar="N", help="how many (default: 1)")
-    command(status, "say what runs, where, and which day it is")
+    command(status, "show what runs, where, and which day it is")
     command(env, 'print the settings for the ingestion: eval "$(demo env)"')
     command(stop, "stop the servers, keep the data")
     command(clean, "stop the servers and delete the data")
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("demo: interrupted. Whole days stay lived; demo status says which day it is.", file=sys.stderr)
+        print("demo: interrupted. Complete days are kept; demo status shows which day it is.", file=sys.stderr)
         return 130
 
 

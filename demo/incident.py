@@ -1,6 +1,6 @@
 """`demo incident`: the story that Waterworks exists for, played from its first Friday to its last cent.
 
-A company of its own and a DuckDB file of its own, in a folder that is made anew, or an empty warehouse of another target: neither
+A company of its own and a DuckDB file of its own, in a new folder, or an empty warehouse of another target: neither
 the sample company that `make run` keeps nor its warehouse is touched. What is printed is what the people in the story see.
 """
 
@@ -20,7 +20,7 @@ from ingestion.warehouses import find_warehouse
 
 FRIDAY = 23  # the company's first day is the first of January 2026, a Thursday
 SCALE, SEED = 0.05, 1
-MENDED = {"amount": "total_amount"}
+FIX = {"amount": "total_amount"}
 
 
 def play(folder: Path, target: str = "dev") -> int:
@@ -40,7 +40,7 @@ def play(folder: Path, target: str = "dev") -> int:
     if found.exists:
         with found.connect() as session:
             if any(schema.startswith("raw_") and session.catalogue.tables(schema) for schema in session.catalogue.schemas()):
-                raise DemoError(f"{found.address} has raw tables: the story wants a warehouse of its own.")
+                raise DemoError(f"{found.address} has raw tables: the incident needs an empty warehouse.")
     declared = payments.SOURCE
     try:
         _tell(systems)
@@ -58,8 +58,8 @@ def _tell(systems: Systems) -> None:
     _expect(_run(), True, "Friday's run")
     friday = _board()
 
-    _scene("Friday night. The payment provider renames `amount` to `total_amount`, and tells nobody.")
-    systems.rename(**MENDED)
+    _scene("Friday night. The payment provider renames `amount` to `total_amount`, without notice.")
+    systems.rename(**FIX)
     for day in ("Saturday", "Sunday"):
         _scene(f"{day} night. The nightly run, nobody looks at it.")
         systems.live()
@@ -67,14 +67,14 @@ def _tell(systems: Systems) -> None:
 
     _scene("Monday morning. What the board sees.")
     if _board() != friday:
-        raise DemoError("The published numbers moved, though their audit had failed.")
+        raise DemoError("The published numbers changed, although their tests had failed.")
 
     _scene("Monday, nine o'clock. An engineer reads the message above, and adds one line to ingestion/sources/payments.py:")
     print('    renamed={"amount": "total_amount"},\n')
-    mended = [replace(endpoint, renamed=MENDED) for endpoint in payments.SOURCE.tables]
-    payments.SOURCE = replace(payments.SOURCE, tables=mended)
+    fixed = [replace(endpoint, renamed=FIX) for endpoint in payments.SOURCE.tables]
+    payments.SOURCE = replace(payments.SOURCE, tables=fixed)
     _replay()
-    _expect(_run(), True, "The run after the mend")
+    _expect(_run(), True, "The run after the fix")
 
     _scene("Monday, ten past nine. What the board sees.")
     _board()

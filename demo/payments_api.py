@@ -165,16 +165,16 @@ def _query(text: str) -> Query:
 
 
 def _milliseconds(text: str | None) -> int:
-    """An ISO instant as milliseconds since 1970, rounded up, as updated_since is inclusive; 0 if none."""
+    """An ISO timestamp as milliseconds since 1970, rounded up, as updated_since is inclusive; 0 if none."""
     if not text:
         return 0
     try:
-        instant = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise Problem(400, "bad_request", "updated_since must be an ISO instant with its zone: 2026-01-05T03:04:05Z.")
-    since = instant - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+        timestamp = None
+    if timestamp is None or timestamp.tzinfo is None:
+        raise Problem(400, "bad_request", "updated_since must be an ISO timestamp with its zone: 2026-01-05T03:04:05Z.")
+    since = timestamp - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return -(-microseconds // 1000)
 

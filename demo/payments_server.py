@@ -38,7 +38,7 @@ class PaymentsServer:
         return self._file.exists()
 
     def create(self, token: str, company: "Company") -> None:
-        """Make the file anew, with all records of the present; the API fails now and then, as an API does."""
+        """Write the file again, with all records of the present; the API fails now and then, as an API does."""
         for file in self._file.parent.glob(f"{self._file.name}*"):
             file.unlink()
         self.fill(company)
@@ -60,7 +60,7 @@ class PaymentsServer:
             database.executemany("insert or replace into settings values (?, ?)", rows)
 
     def set_faults(self, **every: int) -> None:
-        """Fail at every n-th request; the count of requests begins anew, so that the same ones meet the same faults."""
+        """Fail at every n-th request; the count of requests starts again, so that the same ones meet the same faults."""
         self.set(**every, generation=secrets.token_hex(4))
 
     # -- the process ----------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def _nobody() -> User:
 
 
 def _elsewhere(kind: str, path: Path) -> Path:
-    """A folder under the temporary folder that stands for `path`; refused if it is somebody else's."""
+    """A folder under the temporary folder that is used for `path`; refused if it is somebody else's."""
     name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"waterworks-{kind}-{os.geteuid()}-{name}"
     ours = {os.geteuid(), *([_nobody()["user"]] if _nobody() else [])}

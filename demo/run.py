@@ -1,6 +1,6 @@
-"""`demo run`, the main job in one process: live, load, build, document, and say what came of it.
+"""`demo run`, the main job in one process: live, load, build, document, and print a summary.
 
-One process because every command of dbt and dlt that starts anew pays seconds of imports.
+One process because every new process of dbt and dlt takes seconds to import.
 """
 
 import argparse
@@ -57,13 +57,13 @@ def run(systems: Systems, options: argparse.Namespace) -> int:
 
 
 def _check_company(warehouse: Warehouse, systems: Systems) -> None:
-    """Two companies in one warehouse would be one wrong number: the first to fill it is noted in it."""
+    """Two companies in one warehouse would give wrong numbers, so the warehouse records the first one."""
     with warehouse.connect() as session:
         session.execute("create schema if not exists raw_demo")
         session.execute(f"create table if not exists raw_demo.company as select {session.dialect.literal(systems.id)} as id")
         if session.rows("select id from raw_demo.company") != [(systems.id,)]:
             remedy = "make clean" if warehouse.kind == "duckdb" else "empty it, or choose another"
-            raise DemoError(f"{warehouse.address} was filled from another company, which is gone. Begin anew: {remedy}")
+            raise DemoError(f"{warehouse.address} was filled from another company, which no longer exists. Start again: {remedy}")
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def run_dbt(*command: str) -> Any:
     from dbt.cli.main import dbtRunner
 
     with _bar() as show, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="agate")  # of what BigQuery's catalogue does not tell
+        warnings.filterwarnings("ignore", module="agate")  # as BigQuery's catalogue lacks some statistics
         result = dbtRunner(callbacks=[show]).invoke(["--log-level", "none", "--log-level-file", "debug", *command])
     if result.exception:
         print(f"dbt {' '.join(command)}: {result.exception}")
@@ -118,7 +118,7 @@ def _summary(warehouse: Warehouse, systems: Systems, reports: list[Any], built: 
                 print(f"NOT UP TO DATE: {', '.join(missing)} could not be loaded, see above.")
             print(f"\n{_history(session, tables)}")
     print(
-        f"The company stands at the end of its day {systems.day}{'; its systems run on (demo stop)' if systems.running else ''}.\n\n"
+        f"The company is at the end of day {systems.day}{'; its systems run on (demo stop)' if systems.running else ''}.\n\n"
         f"Warehouse  {_short(Path(warehouse.address)) if warehouse.kind == 'duckdb' else warehouse.address}\n"
         f"Docs       {_short(Path(os.environ.get('DBT_TARGET_PATH', 'target')) / 'static_index.html')} "
         "(open it in a browser, or: make docs)\n\n"
@@ -133,7 +133,7 @@ def outcome(built: Any) -> str:
     """How many models and tests passed; the failures by name."""
     kinds = {"seed": "seed", "model": "model", "snapshot": "snapshot", "test": "test", "unit_test": "test"}
     if not built.result:
-        return "dbt build did not come to its end; run it again."
+        return "dbt build did not finish; run it again."
     passed, failed, skipped = Counter[str](), list[str](), 0
     for result in built.result:
         kind = kinds.get(result.node.resource_type)
@@ -146,7 +146,7 @@ def outcome(built: Any) -> str:
     text = "Built and passed: " + ", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in sorted(passed.items()))
     if not failed and not skipped:
         return f"{text}; nothing failed"
-    return f"{text}\nFAILED: {len(failed)}{''.join(sorted(failed))}\n{skipped} more were skipped, as they stand on these."
+    return f"{text}\nFAILED: {len(failed)}{''.join(sorted(failed))}\n{skipped} more were skipped, as they depend on these."
 
 
 def _revenue(session: Session, tables: dict[str, str]) -> None:

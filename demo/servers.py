@@ -64,11 +64,11 @@ class Systems:
     def live(self, days: int = 1) -> "Systems":
         """Live further days, one transaction each: nobody ever sees half a day."""
         if days < 0:
-            raise DemoError("A company cannot live backwards: give a number of days of at least 0.")
+            raise DemoError("The number of days must not be negative.")
         with self._locked():
             state = self._state.require()
             if not self.running:
-                raise DemoError("The servers do not run. Start them: demo start")
+                raise DemoError("The servers are not running. Start them: demo start")
             self._live(state, days)
         return self
 
@@ -130,7 +130,7 @@ class Systems:
 
     @property
     def id(self) -> str:
-        """Which company this is, also among those of the same seed: each made anew is another."""
+        """Which company this is, also among those of the same seed: each new one is another."""
         return self._state.require().id
 
     @property
@@ -161,7 +161,7 @@ class Systems:
             try:
                 yield
             except (PostgresError, psycopg.OperationalError) as error:
-                remedy = "Try demo stop, then demo start; if that fails too, begin anew: demo clean, demo start"
+                remedy = "Try demo stop, then demo start; if that fails too, start again: demo clean, demo start"
                 raise DemoError(f"{error}\n{remedy}") from error
 
     def _new_state(self, days: int | None, scale: float | None, seed: int | None) -> State:
@@ -208,7 +208,7 @@ class Systems:
     def _replayed(self, state: State, each_day: "Callable[[Company], None]" = lambda company: None) -> "Company":
         """The simulation at the state's day; `each_day` is called after every day that had to be replayed."""
         if state.simulation != _simulation().SIMULATION:
-            raise DemoError("This company was made by another version. Begin anew: demo clean, then demo start")
+            raise DemoError("This company was made by another version. Start again: demo clean, then demo start")
         company = self._company
         if company is None or company.day > state.day:
             company = self._company = _simulation().Company(state.seed, state.scale)
@@ -239,5 +239,5 @@ def _compare(state: State, scale: float | None, seed: int | None) -> None:
         if wanted is not None and wanted != found:
             raise DemoError(
                 f"The company in this folder has {name} {found:g}, not {wanted:g}. "
-                "Keep it (leave the option out), or begin anew, with a warehouse of its own: make clean"
+                "Keep it (leave the option out), or start again, with a new warehouse: make clean"
             )

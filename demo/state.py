@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class DemoError(Exception):
-    """Something that the user can mend; the message says how."""
+    """An error that the user can fix; the message says how."""
 
 
 def new_secret() -> str:
@@ -48,13 +48,13 @@ class StateFile:
         return self._file.exists()
 
     def read(self) -> State | None:
-        """The state, or None where there is no company. Raises DemoError if it cannot be read."""
+        """The state, or None where there is no company. Raises DemoError if it can't be read."""
         try:
             return State(**json.loads(self._file.read_text()))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            raise DemoError(f"{self._file} cannot be read. Begin anew: delete {self._folder}") from None
+            raise DemoError(f"{self._file} can't be read. Start again: delete {self._folder}") from None
 
     def require(self) -> State:
         """The state. Raises DemoError where there is no company."""
@@ -73,7 +73,7 @@ class StateFile:
     def refuse_strangers(self) -> None:
         """Raises DemoError when the folder holds files of somebody else."""
         if any(path.name != "lock" for path in self._folder.iterdir()):
-            raise DemoError(f"{self._folder} is not empty and holds no company: give an empty folder.")
+            raise DemoError(f"{self._folder} is not empty and has no company in it: name an empty folder.")
 
     @contextmanager
     def locked(self, create: bool = False) -> Iterator[None]:

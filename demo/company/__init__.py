@@ -1,6 +1,6 @@
 """Moa Market, simulated: a company that lives one business day after another, the same way for the same seed.
 
-`Company(seed, scale)` stands at the start of 2026-01-01 (day 0). `live()` lives the next day and returns which rows
+`Company(seed, scale)` is at the start of 2026-01-01 (day 0). `live()` lives the next day and returns which rows
 changed; `rows()` gives rows as the source systems would hold them; `truth()` gives what really happened.
 Nothing here knows of servers: demo.servers carries the changes to them.
 

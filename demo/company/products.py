@@ -1,4 +1,4 @@
-"""The shop's products: new ones, prices that move, prices that are mistyped, categories that are spelt anew."""
+"""The shop's products: new ones, prices that move, prices that are mistyped, categories that are spelt in a new way."""
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ class Products(Table):
         super().__init__(
             name=object, category="i1", spelling="i1", price="i8", popularity="f8", created_at="i8", updated_at="i8",
         )  # fmt: skip
-        self._typos: dict[int, int] = {}  # product -> price before the typing error, to be mended the next morning
+        self._typos: dict[int, int] = {}  # product -> price before the typing error, to be corrected the next morning
         self.changed = ChangeJournal("product_id")
         self.typos = Journal(product_id=pa.int64(), day=pa.int32(), price=MONEY)
 
@@ -30,7 +30,7 @@ class Products(Table):
         return self._introduce(day, day.before(PRODUCTS))
 
     def change(self, day: Day) -> Array:
-        """Prices move, categories are spelt anew, and now and then a product is new; returns the new ones."""
+        """Prices move, categories are spelt in a new way, and now and then a product is new; returns the new ones."""
         self._price_before = self.price.copy()
         self._price_at = np.full(self.count, NEVER)
         self._change_prices(day)
@@ -54,11 +54,11 @@ class Products(Table):
         return np.where(at >= self._price_at[product], self.price[product], self._price_before[product])
 
     def _change_prices(self, day: Day) -> None:
-        """Prices move; now and then one is typed a hundredfold and mended the next morning."""
-        mended = np.array(list(self._typos), int)
-        self._set_price(day, mended, np.array(list(self._typos.values()), np.int64), day.times(len(mended), 8, 9))
+        """Prices move; now and then one is typed a hundredfold and corrected the next morning."""
+        corrected = np.array(list(self._typos), int)
+        self._set_price(day, corrected, np.array(list(self._typos.values()), np.int64), day.times(len(corrected), 8, 9))
         self._typos.clear()
-        free = np.setdiff1d(np.arange(self.count), mended)
+        free = np.setdiff1d(np.arange(self.count), corrected)
         moved = day.pick(free, day.some(3) + 1)
         price = np.maximum(100, self.price[moved] * day.rng.uniform(0.85, 1.2, len(moved)) // 10 * 10).astype("i8")
         self._set_price(day, moved, price + day.rng.choice((0, 5, 9), len(moved)), day.times(len(moved)))

@@ -1,5 +1,5 @@
 {#
-  A query: what the read logs of these sources tell of complete loads and of reads that landed nothing, one row per read of a table, as
+  A query: the read logs of these sources, as far as they are about complete loads or reads that landed nothing; one row per read of a table, as
   source_name, table_name, read_id, read_at, outcome, is_refill (it read an interval again) and reason.
 
   sources: of `upstream_sources`.

@@ -31,7 +31,7 @@ class Comparison:
 
 
 def compare(engines: dict[str, DuckDBFile], manifest: dict[str, Any]) -> Comparison:
-    """Compare everything that stands in the layers' schemas."""
+    """Compare everything in the layers' schemas."""
     comparison = Comparison()
     models = _models(manifest)
     tables = {target: _tables(engine) for target, engine in engines.items()}
@@ -68,7 +68,7 @@ def _models(manifest: dict[str, Any]) -> dict[tuple[str, str], tuple[list[str] |
 
 
 def _tables(engine: DuckDBFile) -> dict[tuple[str, str], list[Column]]:
-    """What stands in the layers, but for what dlt keeps for itself."""
+    """What is in the layers, except dlt's own tables."""
     return {
         (schema, name): columns
         for (schema, name), columns in engine.catalogue().items()

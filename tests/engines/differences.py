@@ -32,7 +32,7 @@ class Difference:
 def differing_rows(table: str, columns: Sequence[str], key: Sequence[str], rows: dict[str, Sequence[tuple]]) -> Iterator[Difference]:
     """Every value that is not the same on all engines, and every row that is missing on one.
 
-    `columns` name the values of a row. Rows with the same key are told apart by their number, in the order of their values.
+    `columns` name the values of a row. Rows with the same key are distinguished by their number, in the order of their values.
     """
     indexed = {engine: _indexed(columns, key, found) for engine, found in rows.items()}
     if all(index == next(iter(indexed.values())) for index in indexed.values()):

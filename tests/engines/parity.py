@@ -49,7 +49,7 @@ def _dbt(*command: str) -> list[str]:
     result = run_dbt(*command)
     if result.exception:
         return [f"dbt {command[0]}: {result.exception}"]
-    good = ("success", "pass", "no-op", "skipped")  # what is skipped stands on something that failed
+    good = ("success", "pass", "no-op", "skipped")  # what is skipped depends on something that failed
     return [f"{node.node.name}: {node.status}: {node.message}" for node in result.result if node.status not in good]
 
 
