@@ -15,8 +15,10 @@ LARGE = 100_000  # rows: of a larger table a key is found by a sample of its pag
 FETCHED_ROWS = 50_000
 # Whatever a role or a database sets: what a text of a value hangs on.
 SETTINGS = {
-    "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex",
+    "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "3", "bytea_output": "hex",
 }  # fmt: skip
+# Money is written by the locale; raw has it as C writes it, but where money has no hundredths.
+MONEY = "select set_config('lc_monetary', 'C', true) where 0::money::text ~ '0[^0-9]00([^0-9]|$)'"
 FAMILIES = {
     **dict.fromkeys(("int2", "int4", "int8", "oid", "numeric"), Family.NUMBER),
     **dict.fromkeys(("float4", "float8"), Family.FLOAT),
@@ -65,6 +67,7 @@ class PostgresDatabase:
             for name, value in SETTINGS.items():
                 self._connection.execute(f"set local {name} = {literal(value)}")
             self._connection.execute("set transaction read only")
+            self._connection.execute(MONEY)
             yield PostgresSnapshot(self._connection, self._schema)
 
 
