@@ -11,7 +11,7 @@ from datetime import UTC
 
 from ingestion.dlt_internals import LOAD_ID
 from ingestion.landing.raw_tables import CHANGED_AT, DELETED_AT, RawTables
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.sql import quoted
 from ingestion.warehouses import Columns
 
@@ -33,7 +33,7 @@ class Comparison:
     `clock`, where the source has one, is SQL too: what has to come after raw's version holds since then."""
 
     raw: RawTables
-    staging: Staging
+    scratch: ScratchTables
     table: str
     columns: Sequence[str]
     compared: Sequence[str]
@@ -73,17 +73,17 @@ class Comparison:
     def stage_known(self) -> None:
         """Puts what raw holds of the keys in `source` into `known`; of a table without a key, all of it."""
         if self.raw.has_rows(self.table):
-            known = self.latest(self.staging.name("source")) if self.key else self.raw.versions(self.table, self.known, "true")
-            self.staging.create("known", f"select * from {known} as latest")
+            known = self.latest(self.scratch.name("source")) if self.key else self.raw.versions(self.table, self.known, "true")
+            self.scratch.create("known", f"select * from {known} as latest")
             return
         columns = ", ".join(map(quoted, dict.fromkeys([*self.key, *self.known])))
         times = f"cast(null as timestamptz) as {DELETED_AT}, cast(null as timestamptz) as {CHANGED_AT}"
-        self.staging.create("known", f"select {columns}{', ' * bool(columns)}{times} from {self.staging.name('source')} where false")
+        self.scratch.create("known", f"select {columns}{', ' * bool(columns)}{times} from {self.scratch.name('source')} where false")
 
     def changes(self) -> str:
         """SQL: the rows of `source` that are not the latest version of their key in raw (`known`) already; without a key, those
         that raw does not hold as often. One read gives one version of each key."""
-        source, known = self.staging.name("source"), self.staging.name("known")
+        source, known = self.scratch.name("source"), self.scratch.name("known")
         rows, pairs = source, self.pairs
         if not self.key:
             compared = ", ".join(map(quoted, self.compared))
@@ -100,11 +100,11 @@ class Comparison:
         it dated earlier than what raw holds; of those that are dated alike, the one that came last. One that is dated earlier than
         what raw holds, and is not the last, belongs before it, unless raw has it there."""
         by, keys = (", ".join(f"{prefix}{quoted(name)}" for name in self.key) for prefix in ("source.", ""))
-        versions = self.staging.create(
+        versions = self.scratch.create(
             "versions",
             f"select source.*, {self.at} as {AT}, {self.later(self.at)} as {PLACED}, latest.{CHANGED_AT} as {HELD_AT}, "
             f"{self.is_held} as {IS_HELD}, max({self.at}) over (partition by {by}) as {LAST_AT} "
-            f"from {self.staging.name('source')} as source left join {self.staging.name('known')} as latest on {self.pairs}",
+            f"from {self.scratch.name('source')} as source left join {self.scratch.name('known')} as latest on {self.pairs}",
         )
         columns, came = ", ".join(map(quoted, self.columns)), quoted(CAME)
         same = " and ".join(f"{quoted(name)} is not distinct from lag({quoted(name)}) over in_order" for name in self.compared)
@@ -122,7 +122,7 @@ class Comparison:
         [(first,)] = self.raw.session.scratch.execute(f"select min({AT}) {earlier}").fetchall()
         if first:
             since = f"{CHANGED_AT} >= {self.raw.session.dialect.literal(first.astimezone(UTC))}"
-            held = self.staging.create("held", f"select * from {self._versions('source', self.known, since)}")
+            held = self.scratch.create("held", f"select * from {self._versions('source', self.known, since)}")
             pairs = [f"source.{quoted(name)} = held.{quoted(name)}" for name in (*self.key, *self.compared)]
             earlier += f" and not exists (select 1 from {held} as held where {' and '.join(pairs)} and source.{AT} = held.{CHANGED_AT})"
         version = ", ".join([keys, AT, *map(quoted, self.compared)])
@@ -130,24 +130,24 @@ class Comparison:
 
     def _versions(self, kind: str, columns: Columns, where: str) -> str:
         """SQL: the versions that raw holds, and fulfil a condition, of the keys in a scratch table; of all without a key."""
-        return self.raw.versions(self.table, columns, where, self.key, self.staging.name(kind), self.computed)
+        return self.raw.versions(self.table, columns, where, self.key, self.scratch.name(kind), self.computed)
 
     def not_held(self) -> str:
         """SQL: the rows of `source`, which a replay brings, that raw has not learnt since. As when it is read, what came later is
         the later version, be it dated earlier."""
-        source, con = self.staging.name("source"), self.raw.session.scratch
+        source, con = self.scratch.name("source"), self.raw.session.scratch
         equal = [f"source.{name} is not distinct from held.{name}" for name in map(quoted, self.compared)]
         same = " and ".join(equal)
         columns = ", ".join(map(quoted, self.columns))
         if not self.raw.has_rows(self.table):
             return f"select {columns}, {self.at} as {CHANGED_AT} from {source} as source"
         if not self.key:
-            held = self.staging.create("held", f"select * from {self._versions('source', self.known, 'true')}")
+            held = self.scratch.create("held", f"select * from {self._versions('source', self.known, 'true')}")
             unknown = f"not exists (select 1 from {held} as held where {same})"
             return f"select {columns}, {self.at} as {CHANGED_AT} from {source} as source where {unknown}"
         [(first,)] = con.execute(f"select min({self.at}) from {source} as source").fetchall()
         since = f"{CHANGED_AT} >= {self.raw.session.dialect.literal(first.astimezone(UTC))}" if first else "false"
-        held = self.staging.create("held", f"select * from {self._versions('source', {**self.known, LOAD_ID: 'VARCHAR'}, since)}")
+        held = self.scratch.create("held", f"select * from {self._versions('source', {**self.known, LOAD_ID: 'VARCHAR'}, since)}")
         pairs = " and ".join(f"source.{quoted(name)} = held.{quoted(name)}" for name in self.key)
         keys = ", ".join(map(quoted, self.key))
         loaded = quoted(LOADED)
@@ -158,7 +158,7 @@ class Comparison:
             f"(select max(held.{CHANGED_AT}) from {first_loads} as held where {pairs} and {later}) as {AFTER} from {source} as source"
         )
         pushed = f"max(epoch_us({AFTER}) - {TURN}) over (partition by {keys} order by {TURN}) + {TURN} + 1"
-        placed = self.staging.create("placed", f"select *, greatest({AT}, make_timestamptz({pushed})) as {PLACED} from ({dated})")
+        placed = self.scratch.create("placed", f"select *, greatest({AT}, make_timestamptz({pushed})) as {PLACED} from ({dated})")
         learnt = f"{pairs} and source.{PLACED} = held.{CHANGED_AT} and (({same}) or held.{LOAD_ID} > source.{loaded})"
         unknown = f"not exists (select 1 from {held} as held where {learnt})"
         return f"select {columns}, {PLACED} as {CHANGED_AT} from {placed} as source where {unknown}"
@@ -188,15 +188,15 @@ class Comparison:
         return f"select {columns}, {clock} as {DELETED_AT}, {self.later(clock)} as {CHANGED_AT} from {latest}"
 
 
-def completed(raw: RawTables, table: str, staging: Staging, columns: Columns, files: Sequence[str]) -> str:
+def completed(raw: RawTables, table: str, scratch: ScratchTables, columns: Columns, files: Sequence[str]) -> str:
     """SQL: the files of which `source` has lines that their last load has not brought, each whole: those lines, and the others as
     raw holds them."""
     names = ", ".join(map(quoted, columns))
-    source, line = staging.name("source"), "file_name, line_number"
+    source, line = scratch.name("source"), "file_name, line_number"
     if not raw.has_rows(table):
         return f"select {names} from {source}"
     is_file = f"file_name in ({', '.join(map(raw.session.dialect.literal, files))})"
-    held = staging.create("held", f"select * from {raw.last_loads(table, columns, is_file, 'file_name')}")
+    held = scratch.create("held", f"select * from {raw.last_loads(table, columns, is_file, 'file_name')}")
     new = f"(select {names} from {source} anti join {held} using ({line}))"
     return f"select {names} from {held} semi join {new} as new using (file_name) union all select {names} from {new} as new order by {line}"
 

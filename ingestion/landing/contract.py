@@ -1,14 +1,14 @@
 """What rows must be to land, whatever they come from: SQL of DuckDB over a relation of what was read.
 
-A form of tables (`rows`, `records`, `lines`) says how each column lands, and each reason why a row does not; `landing.staging`
-puts rows to that test, those that are read and those that are replayed alike.
+A form of tables (`typed_rows`, `json_records`, `text_lines`) says how each column lands, and each reason why a row does not.
+`landing.scratch_tables` puts rows to that test, those that are read and those that are replayed alike.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingestion.connectors.tables import Field
-from ingestion.landing import exact
+from ingestion.landing import exact_types
 from ingestion.sql import literal, quoted
 
 REASON, RECORD = "why not", "as it was said"  # columns beside raw's own, which are hardly called that
@@ -51,8 +51,8 @@ def _text_reason(field: Field) -> str:
     """Nearly all texts fit as they are, and need not be trimmed to see it."""
     name, text = quoted(field.name), f"trim({quoted(field.name)}, {BLANKS})"
     surely = f"ascii({name}) between 33 and 126"  # no blank
-    if exact.is_kind(field.kind):
-        surely = f"regexp_full_match({name}, {literal(exact.surely_fits(field.kind))})"
+    if exact_types.is_kind(field.kind):
+        surely = f"regexp_full_match({name}, {literal(exact_types.surely_fits(field.kind))})"
     blank = literal(f"{field.name} is blank") if field.required else "null"
     wrong = f"when not ({fits(text, field.kind)}) then {literal(f'{field.name} is no {field.kind}')} " if field.kind != "text" else ""
     return f"case when {surely} then null when {text} = '' then {blank} {wrong}end"
@@ -61,9 +61,11 @@ def _text_reason(field: Field) -> str:
 def fits(text: str, kind: str) -> str:
     """SQL: whether a text is of a field's kind. A regular expression lets nearly all through before the dearer test: of a CASE
     DuckDB computes that for the others only, of an OR for all."""
-    if not exact.is_kind(kind):
+    if not exact_types.is_kind(kind):
         return "true"
-    return f"case when regexp_full_match({text}, {literal(exact.surely_fits(kind))}) then true else {exact.fits(text, kind)} end"
+    return (
+        f"case when regexp_full_match({text}, {literal(exact_types.surely_fits(kind))}) then true else {exact_types.fits(text, kind)} end"
+    )
 
 
 def likely_name(missing: str, new: Iterable[str], is_fit: Callable[[str], bool]) -> str | None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from ingestion.connectors.base import Acknowledges, Connection
 from ingestion.connectors.tables import PartTable, RecordTable, Table, TextTable, TypedTable
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.lines.replay import quarantined as quarantined_lines
-from ingestion.landing.lines.table import LineLanding
+from ingestion.landing.json_records.replay import quarantined as quarantined_records
+from ingestion.landing.json_records.table import RecordLanding
 from ingestion.landing.parts import PartLanding
 from ingestion.landing.quarantine import QuarantinedRow
-from ingestion.landing.records.replay import quarantined as quarantined_records
-from ingestion.landing.records.table import RecordLanding
 from ingestion.landing.replayed import Quarantined, Replayed, replayed
-from ingestion.landing.rows.facts import TableFacts
-from ingestion.landing.rows.replay import quarantined as quarantined_rows
-from ingestion.landing.rows.table import TableLanding
+from ingestion.landing.text_lines.replay import quarantined as quarantined_lines
+from ingestion.landing.text_lines.table import LineLanding
+from ingestion.landing.typed_rows.replay import quarantined as quarantined_rows
+from ingestion.landing.typed_rows.table import TableLanding
+from ingestion.landing.typed_rows.table_info import TableInfo
 from ingestion.registry import connectors
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def resources_of(attempt: Attempt, connection: Connection, tables: Sequence[Tabl
 def _typed_resources(attempt: Attempt, connection: Any, tables: Sequence[TypedTable]) -> list["DltResource"]:
     """All tables are looked at before the first is read: what is committed meanwhile comes with the next run."""
     clock, descriptions = connection.clock(), connection.describe(tables)
-    landings = [TableLanding(TableFacts(attempt, connection, table, descriptions[table.name], clock)) for table in tables]
+    landings = [TableLanding(TableInfo(attempt, connection, table, descriptions[table.name], clock)) for table in tables]
     for landing in landings:
         landing.look()
     connection.attach(attempt.run.session.scratch)

@@ -8,7 +8,7 @@ import pyarrow
 from ingestion.landing.comparison import LOADED
 from ingestion.landing.contract import REASON, Contract
 from ingestion.landing.quarantine import QuarantinedRow
-from ingestion.landing.staging import ALL, FITS, Staging
+from ingestion.landing.scratch_tables import ALL, FITS, ScratchTables
 from ingestion.sql import quoted
 from ingestion.warehouses import Session
 
@@ -26,7 +26,7 @@ class Quarantined:
     sent: pyarrow.Table | None
     refused: Mapping[str, str]
     version: tuple[str, ...]
-    unknown: Callable[[Staging], str]
+    unknown: Callable[[ScratchTables], str]
 
 
 @dataclass
@@ -47,17 +47,17 @@ def replayed(session: Session, table: str, quarantined: Quarantined) -> Replayed
     found = Replayed(None, dict(quarantined.refused))
     if quarantined.sent is None or not quarantined.sent.num_rows:
         return found
-    staging = Staging(session, table)
-    staging.read(quarantined.contract, quarantined.sent)
-    validated = staging.name("validated")
+    scratch = ScratchTables(session, table)
+    scratch.read(quarantined.contract, quarantined.sent)
+    validated = scratch.name("validated")
     why = f"select {quoted(ROW_ID)}, {quoted(REASON)} from {validated} where not {FITS}"
     found.reasons |= dict(session.scratch.execute(why).fetchall())
     fitting = f"select {ALL} from {validated} where {FITS}"
     if quarantined.version:
         version = ", ".join(map(quoted, quarantined.version))
         fitting += f" qualify row_number() over (partition by {version} order by {quoted(LOADED)} desc) = 1"
-    staging.create("source", fitting)
-    rows = session.scratch.execute(quarantined.unknown(staging)).to_arrow_table()
-    staging.clear()
+    scratch.create("source", fitting)
+    rows = session.scratch.execute(quarantined.unknown(scratch)).to_arrow_table()
+    scratch.clear()
     found.rows = rows if rows.num_rows else None
     return found

@@ -14,7 +14,7 @@ from ingestion.landing.attempt import Attempt
 from ingestion.landing.raw_tables import CHANGED_AT
 from ingestion.landing.reading import resources_of
 from ingestion.landing.run import Options, Run
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.operations.status import BEGINNING, table_states
 from ingestion.operations.verify_report import TableCheck, hidden
 from ingestion.registry import connectors
@@ -76,8 +76,8 @@ def _some_day(days: Sequence[Any], random: Random) -> Options:
 def _compare_files(attempt: Attempt, check: TableCheck, read: Iterable[Any]) -> None:
     """Compares the lines of files with those that the last load of each has brought."""
     types = {name: kind for name, kind in attempt.raw.types(check.table).items() if not name.startswith("_dlt_")}
-    staging, con = Staging(attempt.run.session, f"{check.table} again"), attempt.run.session.scratch
-    said = staging.create("said", f"select {', '.join(f'cast(null as {kind}) as {quoted(name)}' for name, kind in types.items())} limit 0")
+    scratch, con = ScratchTables(attempt.run.session, f"{check.table} again"), attempt.run.session.scratch
+    said = scratch.create("said", f"select {', '.join(f'cast(null as {kind}) as {quoted(name)}' for name, kind in types.items())} limit 0")
     for rows in read:
         con.register("rows_again", rows.select([name for name in rows.column_names if name in types]))
         con.execute(f"insert into {said} by name select * from rows_again")
@@ -85,13 +85,13 @@ def _compare_files(attempt: Attempt, check: TableCheck, read: Iterable[Any]) -> 
     files = [name for (name,) in con.execute(f"select distinct file_name from {said} order by 1").fetchall()]
     if files:
         is_read = f"file_name in ({', '.join(map(attempt.run.session.dialect.literal, files))})"
-        held = staging.create("held", f"select * from {attempt.raw.last_loads(check.table, types, is_read, 'file_name')}")
+        held = scratch.create("held", f"select * from {attempt.raw.last_loads(check.table, types, is_read, 'file_name')}")
         for name in files:
             is_file = f"file_name = {literal(name)}"
             here, there = (f"(select * from {relation} where {is_file})" for relation in (said, held))
             check.differences += _file_differences(attempt, name, here, there, list(types))
-    check.rows = staging.count("said")
-    staging.clear()
+    check.rows = scratch.count("said")
+    scratch.clear()
 
 
 def _file_differences(attempt: Attempt, file: str, said: str, held: str, columns: Sequence[str]) -> Iterator[str]:

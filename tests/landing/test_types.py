@@ -10,7 +10,7 @@ import pytest
 from support.landing import on
 
 from ingestion.connectors.postgres import Table
-from ingestion.landing import staging
+from ingestion.landing import scratch_tables
 
 
 @on("dev", "postgres", "bigquery")
@@ -108,7 +108,7 @@ def _count_batches(monkeypatch: pytest.MonkeyPatch, rows: int) -> list[int]:
 
         return counted
 
-    monkeypatch.setattr(staging, "BATCH_ROWS", rows)
+    monkeypatch.setattr(scratch_tables, "BATCH_ROWS", rows)
     for name in ("batches", "stream"):
-        monkeypatch.setattr(staging.Staging, name, counting(getattr(staging.Staging, name)))
+        monkeypatch.setattr(scratch_tables.ScratchTables, name, counting(getattr(scratch_tables.ScratchTables, name)))
     return counts

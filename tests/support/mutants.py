@@ -25,7 +25,7 @@ PERSONAL, PLAUSIBLE = "tests/publishing/test_personal_data.py", "tests/publishin
 MUTANTS = (
     # 1. Raw is kept
     Mutant(
-        "wrong types go to quarantine as null", 1, "ingestion/landing/records/contract.py",
+        "wrong types go to quarantine as null", 1, "ingestion/landing/json_records/contract.py",
         'f"when not {fits(text, kind)} then {that} end"', 'f"end"',
         "tests/landing/test_api_contract.py::test_a_record_that_breaks_the_contract_goes_to_quarantine_whole_and_the_others_land",
     ),
@@ -75,19 +75,19 @@ MUTANTS = (
         "tests/landing/test_changes.py::test_rows_that_commit_late_land",
     ),
     Mutant(
-        "deleted rows are not looked for", 3, "ingestion/landing/rows/keys.py",
+        "deleted rows are not looked for", 3, "ingestion/landing/typed_rows/keys.py",
         '(("deleted", "live", "now"), ("missing", "now", "live"))', '(("deleted", "now", "now"), ("missing", "now", "live"))',
         "tests/landing/test_changes.py::test_deleted_rows_are_marked_once_and_can_return",
     ),
     # 4. Sources may change
     Mutant(
-        "a source that lost most rows is believed", 4, "ingestion/landing/rows/keys.py",
-        "if many and not facts.options.allow_deletes:", "if False:",
+        "a source that lost most rows is believed", 4, "ingestion/landing/typed_rows/keys.py",
+        "if shrunk and not info.options.allow_deletes:", "if False:",
         "tests/landing/test_changes.py::test_a_table_that_lost_many_rows_deletes_nothing_until_it_is_allowed",
     ),
     Mutant(
-        "a truncated file is landed", 4, "ingestion/landing/lines/table.py",
-        "if lines < self._table.min_retained_share * before:", "if lines < 0:",
+        "a truncated file is landed", 4, "ingestion/landing/text_lines/table.py",
+        "if has_shrunk(lines, before, self._table.min_retained_share):", "if False:",
         "tests/landing/test_file_contract.py::test_a_file_that_breaks_the_contract_stops_the_table_and_the_other_files_land",
     ),
     Mutant(
@@ -136,8 +136,8 @@ MUTANTS = (
     ),
     # 8. Any interval can be refilled
     Mutant(
-        "a backfill moves the cursor", 8, "ingestion/landing/rows/cursor.py",
-        'if not facts.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
+        "a backfill moves the cursor", 8, "ingestion/landing/typed_rows/cursor.py",
+        'if not info.options.is_interval:\n            remembered["types"]', 'if True:\n            remembered["types"]',
         "tests/landing/test_changes.py::test_an_interval_is_read_again_and_the_cursor_stays",
     ),
     # 9. Only audited data is published

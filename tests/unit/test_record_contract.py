@@ -6,9 +6,9 @@ import pytest
 from ingestion import exact_json
 from ingestion.connectors.tables import Field, RecordTable
 from ingestion.landing.contract import REASON
-from ingestion.landing.records.contract import record_contract
-from ingestion.landing.records.record import sent
-from ingestion.landing.staging import Staging
+from ingestion.landing.json_records.contract import record_contract
+from ingestion.landing.json_records.record import sent
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.warehouses.duckdb.store import DuckDBSession
 
 MANY_DIGITS = "a is a number of more digits than DuckDB keeps in JSON; as a string it would land"
@@ -18,9 +18,9 @@ def reason(record: str, *fields: Field) -> str | None:
     """Why a record does not fit; None when it does. It must land with every character that it came with."""
     table = RecordTable("table", key=None, cursor=None, fields=fields)
     session = DuckDBSession(None, duckdb.connect())
-    staging = Staging(session, "table")
-    staging.read(record_contract(table, "now()", {}), sent(table, [exact_json.parse(record)]))
-    [(text, why)] = session.scratch.execute(f'select record, "{REASON}" from {staging.name("validated")}').fetchall()
+    scratch = ScratchTables(session, "table")
+    scratch.read(record_contract(table, "now()", {}), sent(table, [exact_json.parse(record)]))
+    [(text, why)] = session.scratch.execute(f'select record, "{REASON}" from {scratch.name("validated")}').fetchall()
     assert text in (record, None)
     return why
 

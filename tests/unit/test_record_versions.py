@@ -6,9 +6,9 @@ import duckdb
 import pytest
 
 from ingestion.connectors.tables import RecordTable
+from ingestion.landing.json_records.versions import comparison, versions
 from ingestion.landing.raw_tables import RawTables
-from ingestion.landing.records.versions import comparison, versions
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.warehouses.duckdb.store import DuckDBSession
 
 Version = tuple[int, str]  # the day from which it holds, and what it says
@@ -35,9 +35,9 @@ def landed(held: list[Version], read: list[Version]) -> list[tuple[int, int, str
     for n, (day, record) in enumerate(read):
         con.execute("insert into sent values (?, 'a', ?, ?, ?)", [n, at(day), record, at(day)])
     session = DuckDBSession(None, con)
-    staging = Staging(session, "items")
-    staging.create("source", versions("sent", "n"))
-    compared = comparison(RawTables(session, "raw_x"), staging, RecordTable("items"))
+    scratch = ScratchTables(session, "items")
+    scratch.create("source", versions("sent", "n"))
+    compared = comparison(RawTables(session, "raw_x"), scratch, RecordTable("items"))
     compared.stage_known()
     found = con.execute(f"select _changed_at, record from ({compared.changes_of_versions()}) order by 1").fetchall()
     return [(when.day, (when - at(when.day)) // timedelta(microseconds=1), record) for when, record in found]

@@ -171,5 +171,7 @@ def _odd_quotes(text: Iterator[str], delimiter: str) -> tuple[dict[int, tuple[st
         except text_csv.Error as error:
             number += 1
             if "end of data" in str(error):
-                raise ContractViolated(f"a quote that opens in line {number} never closes: the file breaks off, or the quote is part of the text and not doubled.") from error
+                raise ContractViolated(
+                    f"a quote that opens in line {number} never closes: the file breaks off, or a quote in a text is not doubled."
+                ) from error
             found[number] = last[0].rstrip("\r\n"), "there is text after a closing quote"

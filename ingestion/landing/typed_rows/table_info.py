@@ -7,12 +7,12 @@ from typing import Any
 
 from ingestion.connectors.base import Description, ReadsInDuckDB
 from ingestion.connectors.tables import TypedTable
-from ingestion.landing import exact
+from ingestion.landing import exact_types
 from ingestion.landing.attempt import Attempt
 from ingestion.landing.comparison import Comparison
-from ingestion.landing.rows.columns import Column, contract, raw_name
 from ingestion.landing.run import Options
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
+from ingestion.landing.typed_rows.columns import Column, contract, raw_name
 from ingestion.sql import literal, quoted
 from ingestion.warehouses import Columns
 
@@ -20,7 +20,7 @@ COMPARE_KEYS_ALWAYS_BELOW = 500_000  # rows in raw: comparing so many keys takes
 
 
 @dataclass
-class TableFacts:
+class TableInfo:
     """Facts of the declaration, the source, raw, and what the last load remembered. Nothing here changes them."""
 
     attempt: Attempt
@@ -82,7 +82,7 @@ class TableFacts:
 
     @property
     def cursor_is_time(self) -> bool:
-        return self.cursor is not None and exact.is_time(self.cursor.own_type) and exact.is_time(self.cursor.raw_type)
+        return self.cursor is not None and exact_types.is_time(self.cursor.own_type) and exact_types.is_time(self.cursor.raw_type)
 
     @property
     def known_columns(self) -> Columns:
@@ -114,7 +114,7 @@ class TableFacts:
 
     @cached_property
     def compares_keys(self) -> bool:
-        """Whether this run compares keys: see `ingestion.landing.rows`."""
+        """Whether this run compares keys: see `ingestion.landing.typed_rows`."""
         if not self.key_columns or not self.has_rows:
             return False
         if self.options.deletes or self.options.full or self.has_differed:
@@ -125,10 +125,10 @@ class TableFacts:
         return rows < COMPARE_KEYS_ALWAYS_BELOW or self.state.get("keys_compared_on") != self.today
 
     @cached_property
-    def staging(self) -> Staging:
+    def scratch(self) -> ScratchTables:
         """Scratch tables: `source`, the rows that were read and fit; `validated`, all rows of a validating read, with the reason
         where one does not fit; `known`, what raw holds of them; `changes`, what is to be landed."""
-        return Staging(self.attempt.run.session, self.name)
+        return ScratchTables(self.attempt.run.session, self.name)
 
     @property
     def comparison(self) -> Comparison:
@@ -136,7 +136,7 @@ class TableFacts:
         columns = [column.raw_name for column in self.columns]
         clock = f"timestamptz {literal(self.clock.isoformat())}"
         return Comparison(
-            self.attempt.raw, self.staging, self.name, columns, columns, self.key_names, self.known_columns, self._changed_at(clock), clock
+            self.attempt.raw, self.scratch, self.name, columns, columns, self.key_names, self.known_columns, self._changed_at(clock), clock
         )
 
     def _changed_at(self, clock: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ingestion.connectors.tables import RecordTable
 from ingestion.exact_json import from_quarantine
 from ingestion.landing.contract import REASON, RECORD, likely_name
-from ingestion.landing.records.contract import fields_below
-from ingestion.landing.records.record import by_place, would_mend
+from ingestion.landing.json_records.contract import fields_below
+from ingestion.landing.json_records.record import by_place, would_mend
 from ingestion.sql import literal, quoted
 from ingestion.warehouses import Session
 

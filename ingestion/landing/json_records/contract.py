@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingestion.connectors.tables import Field, RecordTable
-from ingestion.landing import exact
+from ingestion.landing import exact_types
 from ingestion.landing.contract import Contract, fits
 from ingestion.landing.raw_tables import CHANGED_AT
 from ingestion.sql import literal, quoted
@@ -37,7 +37,7 @@ class Value(NamedTuple):
     @property
     def kind(self) -> str:
         """SQL: what it is, for people. Fractions are marked, so other numbers are integers, be they large."""
-        number = f"starts_with({self.text}, {exact.MARK})"
+        number = f"starts_with({self.text}, {exact_types.MARK})"
         return (
             f"case {self.type} when 'VARCHAR' then case when {number} then 'a number' else 'text' end when 'OBJECT' then 'an object' "
             f"when 'ARRAY' then 'a list' when 'BOOLEAN' then 'a boolean' when 'NULL' then 'null' else 'an integer' end"
@@ -83,8 +83,8 @@ class _Record:
         pointers = f"[{', '.join(map(literal, self._pointers))}]" if self._pointers else "cast([] as varchar[])"
         # A fraction where no field is declared need not be looked at; of what is in lists the types are not known here.
         of_fields = f"list_contains(json_type(record, {pointers}), 'DOUBLE')"
-        found = exact.has_fractions("record") if self._has_lists else of_fields
-        marked = f"case when unstorable is not null then null when {found} then {exact.marked_fractions('record')} else record end"
+        found = exact_types.has_fractions("record") if self._has_lists else of_fields
+        marked = f"case when unstorable is not null then null when {found} then {exact_types.marked_fractions('record')} else record end"
         values = f"json_type(marked, {pointers}) as types, json_extract_string(marked, {pointers}) as texts"
         return f"(select *, {values} from (select *, {marked} as marked from {read}))"
 
@@ -100,7 +100,7 @@ def record_contract(table: RecordTable, now: str, carried: Mapping[str, str]) ->
     found = record.value(_pointer(table.key)).text if table.key else "cast(null as varchar)"
     return Contract(
         values={"id": found, "updated_at": "updated_at", "record": "record"},
-        reasons=["unstorable", *reasons, f"case when {exact.has_nul('record')} then {NUL_REASON} end"],
+        reasons=["unstorable", *reasons, f"case when {exact_types.has_nul('record')} then {NUL_REASON} end"],
         record="coalesce(said, record)",
         carried={CHANGED_AT: f"least(coalesce(updated_at, {now}), {now})", **carried},
         relation=record.relation,
@@ -176,18 +176,19 @@ def _reason(declared: Field, found: Value) -> str:
     name, kind = declared.name, declared.kind
     missing, null = (literal(f"{name} is {what}") if declared.required else "null" for what in ("missing", "null"))
     fit = ""
-    if exact.is_kind(kind):
-        fit = f"when {found.type} = 'VARCHAR' and regexp_full_match({found.text}, {literal(exact.surely_fits(kind))}) then null "
+    if exact_types.is_kind(kind):
+        fit = f"when {found.type} = 'VARCHAR' and regexp_full_match({found.text}, {literal(exact_types.surely_fits(kind))}) then null "
     allowed = ", ".join(map(literal, ALLOWED.get(kind, NUMBERS)))
     an = f"an {kind}" if kind[0] in "aeiou" else kind if kind == "text" else f"a {kind}"
-    text = f"ltrim({found.text}, {exact.MARK})"
+    text = f"ltrim({found.text}, {exact_types.MARK})"
     digits = literal(f"{name} is a number of more digits than DuckDB keeps in JSON; as a string it would land")
     unlike = literal(f"{name} is ") + f" || ({found.kind}) || " + literal(f" that is not {an}")
     that = f"case ({found.kind}) when {literal(an)} then {literal(f'{name} is {an} out of range')} else {unlike} end"
     return (
         f"case {fit}when {found.type} is null then {missing} when {found.type} = 'NULL' then {null} "
         f"when ({found.kind}) not in ({allowed}) then {literal(f'{name} is ')} || ({found.kind}) || {literal(f', not {an}')} "
-        f"when case when starts_with({found.text}, {exact.MARK}) then not {exact.is_kept_by_json(text)} else false end then {digits} "
+        f"when case when starts_with({found.text}, {exact_types.MARK}) then not {exact_types.is_kept_by_json(text)} else false end "
+        f"then {digits} "
         f"when not {fits(text, kind)} then {that} end"
     )
 

@@ -9,13 +9,13 @@ from ingestion.connectors.tables import RecordTable
 from ingestion.exact_json import from_quarantine
 from ingestion.landing.attempt import Attempt
 from ingestion.landing.comparison import LOADED
+from ingestion.landing.json_records.contract import record_contract
+from ingestion.landing.json_records.record import sent
+from ingestion.landing.json_records.versions import comparison, versions
 from ingestion.landing.quarantine import QuarantinedRow
 from ingestion.landing.raw_tables import CHANGED_AT
-from ingestion.landing.records.contract import record_contract
-from ingestion.landing.records.record import sent
-from ingestion.landing.records.versions import comparison, versions
 from ingestion.landing.replayed import CARRIED, ROW_ID, Quarantined
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.sql import quoted
 
 READ_AT = "read at"  # since when a version holds at the latest, whatever its cursor says
@@ -29,9 +29,9 @@ def quarantined(attempt: Attempt, table: RecordTable, rows: Sequence[Quarantined
         READ_AT: pyarrow.array([row.changed_at for row in rows], pyarrow.timestamp("us", "UTC")),
     }
 
-    def unknown(staging: Staging) -> str:
-        staging.create("source", versions(f"(table {staging.name('source')})", quoted(LOADED)))
-        compared = comparison(attempt.raw, staging, table)
+    def unknown(scratch: ScratchTables) -> str:
+        scratch.create("source", versions(f"(table {scratch.name('source')})", quoted(LOADED)))
+        compared = comparison(attempt.raw, scratch, table)
         return (compared if table.key else replace(compared, key=())).not_held()
 
     return Quarantined(

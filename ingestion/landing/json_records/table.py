@@ -10,13 +10,14 @@ from ingestion.connectors.base import ReadsRecords, Window
 from ingestion.connectors.tables import RecordTable
 from ingestion.errors import ContractViolated, IngestError
 from ingestion.landing.attempt import Attempt
+from ingestion.landing.json_records.contract import record_contract
+from ingestion.landing.json_records.drift import Seen
+from ingestion.landing.json_records.record import sent, time_of
+from ingestion.landing.json_records.versions import comparison, versions
 from ingestion.landing.own_tables import Hints
 from ingestion.landing.raw_tables import CHANGED_AT
-from ingestion.landing.records.contract import record_contract
-from ingestion.landing.records.drift import Seen
-from ingestion.landing.records.record import sent, time_of
-from ingestion.landing.records.versions import comparison, versions
-from ingestion.landing.staging import FITS, Staging
+from ingestion.landing.scratch_tables import FITS, ScratchTables
+from ingestion.landing.shrinkage import has_shrunk, if_right
 from ingestion.sql import literal
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class RecordLanding:
     def __init__(self, attempt: Attempt, connection: ReadsRecords, table: RecordTable) -> None:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
-        self._staging = Staging(attempt.run.session, table.name)
+        self._scratch = ScratchTables(attempt.run.session, table.name)
         self._before = attempt.state.get(table.name, {})
         self._to_remember: dict[str, Any] = {}
         self._seen = Seen(datetime.now(UTC))
@@ -70,41 +71,41 @@ class RecordLanding:
             return
         self._compare()
         self._conclude()
-        yield from self._staging.batches("changes", "*")
-        self._staging.clear()
+        yield from self._scratch.batches("changes", "*")
+        self._scratch.clear()
 
     def _read(self) -> None:
         """Puts the records of this run to the test of the contract, in the scratch database; all at once, as it takes DuckDB longer
         to plan that than to do it for some thousands."""
         try:
             for batch in _batches(self._records()):
-                self._staging.add("read", sent(self._table, batch))
+                self._scratch.add("read", sent(self._table, batch))
         finally:
             now = f"timestamptz {literal(self._seen.now.isoformat())}"
-            if self._staging.count("read"):
-                self._staging.read(record_contract(self._table, now, {"said": "said"}), self._staging.name("read"))
-        if self._staging.count("validated"):
-            self._seen.add(self._attempt.run.session.scratch, self._staging.name("validated"))
+            if self._scratch.count("read"):
+                self._scratch.read(record_contract(self._table, now, {"said": "said"}), self._scratch.name("read"))
+        if self._scratch.count("validated"):
+            self._seen.add(self._attempt.run.session.scratch, self._scratch.name("validated"))
 
     def _reject(self) -> None:
         key = ['source."id"'] if self._table.key else []
-        rejected = self._staging.rejected(f"source.{CHANGED_AT}", key)
+        rejected = self._scratch.rejected(f"source.{CHANGED_AT}", key)
         self._attempt.quarantine.reject(self._table.name, rejected)
 
     def _compare(self) -> None:
         """Compares the records that fit with raw, and puts what is to be landed into the scratch table `changes`."""
         self._reject()
-        staging, table, raw = self._staging, self._table, self._attempt.raw
-        if not staging.count("validated"):
+        scratch, table, raw = self._scratch, self._table, self._attempt.raw
+        if not scratch.count("validated"):
             return
-        validated = staging.name("validated")
-        staging.create("source", versions(f"(select *, rowid from {validated} where {FITS})", "rowid"))
-        compared = comparison(raw, staging, table)
+        validated = scratch.name("validated")
+        scratch.create("source", versions(f"(select *, rowid from {validated} where {FITS})", "rowid"))
+        compared = comparison(raw, scratch, table)
         compared.stage_known()
-        staging.create("changes", compared.changes_of_versions())
-        self._seen.new = staging.count("changes")
+        scratch.create("changes", compared.changes_of_versions())
+        self._seen.new = scratch.count("changes")
         if table.key:
-            self._attempt.quarantine.withdraw_keys(table.name, f"select id from {staging.name('source')}")
+            self._attempt.quarantine.withdraw_keys(table.name, f"select id from {scratch.name('source')}")
 
     def _records(self) -> Iterator[Any]:
         window = Window(self._start) if self._options.is_interval else Window()
@@ -137,11 +138,8 @@ class RecordLanding:
         """Why a list that is always asked for whole is not believed."""
         table, before = self._table, self._before.get("records", 0)
         is_partial = table.cursor or self._options.is_interval or self._options.allow_deletes
-        if not is_partial and self._seen.records < table.min_retained_share * before:
-            yield (
-                f"{self._seen.records} records came, and {before} the last time. If that is right: "
-                f"ingest run {self._attempt.run.source} --allow-deletes"
-            )
+        if not is_partial and has_shrunk(self._seen.records, before, table.min_retained_share):
+            yield f"{self._seen.records} records came, and {before} the last time. {if_right(self._attempt.run.source)}"
 
     def _covers(self) -> None:
         """The next read begins before this one's cursor: so they touch. Without a cursor only our own clock tells."""

@@ -19,7 +19,7 @@ FITS = f"{quoted(REASON)} is null"
 ALL = f"* exclude ({quoted(REASON)}, {quoted(RECORD)})"  # columns of `validated`: without what the contract says
 
 
-class Staging:
+class ScratchTables:
     """Scratch tables of one table. `validated`: all rows that were read; a form may put more beside it."""
 
     def __init__(self, session: "Session", table: str) -> None:

@@ -10,8 +10,8 @@ import pyarrow
 from ingestion.connectors.tables import RecordTable
 from ingestion.exact_json import to_quarantine, to_text, unstorable
 from ingestion.landing.contract import REASON
-from ingestion.landing.records.contract import record_contract
-from ingestion.landing.staging import Staging
+from ingestion.landing.json_records.contract import record_contract
+from ingestion.landing.scratch_tables import ScratchTables
 from ingestion.warehouses import Session
 
 SCHEMA = {
@@ -65,10 +65,10 @@ def time_of(table: RecordTable, record: Any) -> datetime | None:
 def would_mend(session: Session, table: RecordTable, said: Any, place: str, name: str) -> bool:
     """Whether a record that does not fit would, as far as this place goes, if the field had this name."""
     renamed = replace(table, renamed={**table.renamed, place: name})
-    staging = Staging(session, f"{table.name} renamed")
-    staging.read(record_contract(renamed, "now()", {}), sent(renamed, [said]))
-    found = session.scratch.execute(f'select "{REASON}" from {staging.name("validated")}').fetchall()[0][0]
-    staging.clear()
+    scratch = ScratchTables(session, f"{table.name} renamed")
+    scratch.read(record_contract(renamed, "now()", {}), sent(renamed, [said]))
+    found = session.scratch.execute(f'select "{REASON}" from {scratch.name("validated")}').fetchall()[0][0]
+    scratch.clear()
     return not any(at == place or at.startswith((f"{place}.", f"{place}[")) for at in by_place(found or ""))
 
 

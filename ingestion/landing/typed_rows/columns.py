@@ -7,9 +7,9 @@ from typing import Any
 from ingestion.connectors.base import SourceColumn
 from ingestion.connectors.tables import TypedTable
 from ingestion.dlt_internals import pipeline as dlt_pipeline
-from ingestion.landing import exact
+from ingestion.landing import exact_types
+from ingestion.landing.column_types import dlt_hint
 from ingestion.landing.contract import Contract
-from ingestion.landing.hints import dlt_hint
 from ingestion.sql import literal, quoted
 from ingestion.warehouses import Columns, Dialect
 
@@ -44,7 +44,7 @@ class Column:
     def received(self) -> str:
         """The value of what was read; fails on one that does not fit."""
         name = quoted(self.name)
-        value = exact.checked(name, self.raw_type)
+        value = exact_types.checked(name, self.raw_type)
         if self.required and self.source.nullable:
             value = f"case when {name} is null then error('Conversion Error: no value') else {value} end"
         return f"{value} as {quoted(self.raw_name)}"
@@ -52,14 +52,14 @@ class Column:
     @property
     def value(self) -> str:
         """The value of its text; null when that does not fit."""
-        return f"case when {self.fits} then {exact.value(quoted(self.name), self.raw_type)} end"
+        return f"case when {self.fits} then {exact_types.value(quoted(self.name), self.raw_type)} end"
 
     @property
     def fits(self) -> str:
         """Whether its text fits raw's column. What was bytes or JSON can't be told from text that looks like it."""
         if self.is_changed and self.raw_type in ("BLOB", "JSON"):
             return f"({quoted(self.name)} is null)"
-        return exact.fits(quoted(self.name), self.raw_type)
+        return exact_types.fits(quoted(self.name), self.raw_type)
 
     @property
     def reason(self) -> str:
@@ -67,7 +67,7 @@ class Column:
         name, value = literal(self.name), quoted(self.name)
         none = f"when {value} is null then {name} || ' is null, and is required' " if self.required else ""
         shown = f"case when length({value}) > {SHOWN} then left({value}, {SHOWN}) || '…' else {value} end"
-        why = f"""{name} || ' "' || {shown} || {literal(f'" is no {exact.described(self.raw_type)}')}"""
+        why = f"""{name} || ' "' || {shown} || {literal(f'" is no {exact_types.described(self.raw_type)}')}"""
         return f"case {none}when {value} is not null and not {self.fits} then {why} end"
 
     def time(self, value: str) -> str:
@@ -79,7 +79,7 @@ class Column:
     @property
     def is_doubtful(self) -> bool:
         """Whether the source's type is another than raw's, and has values that raw's can't hold."""
-        return self.is_changed and not exact.takes_all(self.raw_type, self.own_type)
+        return self.is_changed and not exact_types.takes_all(self.raw_type, self.own_type)
 
     def is_called(self, *names: str | None) -> bool:
         """Whether it has one of these names, at the source or in raw."""

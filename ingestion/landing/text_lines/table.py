@@ -14,10 +14,11 @@ from ingestion.connectors.base import File, FileContent, ReadsFiles, Window
 from ingestion.connectors.tables import TextTable
 from ingestion.errors import ContractViolated, IngestError, first_line
 from ingestion.landing.attempt import Attempt
-from ingestion.landing.lines.contract import FileHeader, line_contract, notes, unparsed
 from ingestion.landing.own_tables import Hints
 from ingestion.landing.quarantine import RejectedRow
-from ingestion.landing.staging import ALL, FITS, Staging
+from ingestion.landing.scratch_tables import ALL, FITS, ScratchTables
+from ingestion.landing.shrinkage import has_shrunk, if_right
+from ingestion.landing.text_lines.contract import FileHeader, line_contract, notes, unparsed
 from ingestion.sql import literal
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class LineLanding:
         self._attempt, self._connection, self._table = attempt, connection, table
         self._options = attempt.run.options
         self._header = FileHeader(table, f"ingestion/sources/{attempt.run.source}.py")
-        self._staging = Staging(attempt.run.session, table.name)
+        self._scratch = ScratchTables(attempt.run.session, table.name)
         self._count = 0  # lines of the file that was staged last
         before = attempt.state.get(table.name, {})
         # By name: what tells this version of the file from another, and how many lines it had.
@@ -65,9 +66,9 @@ class LineLanding:
                 continue
             self._attempt.quarantine.reject(self._table.name, rejected)
             self._attempt.quarantine.supersede(self._open.get(file.name, set()) - {row.id(self._table.name) for row in rejected})
-            yield from self._staging.batches("validated", ALL, FITS)
+            yield from self._scratch.batches("validated", ALL, FITS)
             self._read[file.name], self._lines[file.name] = file.version, self._count
-        self._staging.clear()
+        self._scratch.clear()
         if refused:
             failure = IngestError(
                 "not landed: " + " ".join(refused),
@@ -90,7 +91,7 @@ class LineLanding:
         return rejected
 
     def _stage(self, file: File, names: list[str], content: FileContent) -> list[RejectedRow]:
-        self._staging.clear()
+        self._scratch.clear()
         day = f"date {literal(file.day.isoformat())}" if file.day else "cast(null as date)"
         contract = line_contract(self._table, names, literal(file.name), day, {})
         rejected, last = [], 0
@@ -98,12 +99,12 @@ class LineLanding:
         for lines in content.lines(self._table.delimiter):
             self._count += lines.count
             if lines.rows.num_rows:
-                self._staging.read(contract, lines.rows.rename_columns([*names, "line_number"]))
+                self._scratch.read(contract, lines.rows.rename_columns([*names, "line_number"]))
             rejected += unparsed(file, lines)
             last = max([last, *lines.unparsed])
         if not content.ends_with_line_break and last == self._count > 0:
             raise ContractViolated("it breaks off in the middle of its last line.")
-        return rejected + self._staging.rejected()
+        return rejected + self._scratch.rejected()
 
     def _check_fits(self, rejected: list[RejectedRow]) -> None:
         """Raises ContractViolated when no line of a file fits."""
@@ -117,10 +118,10 @@ class LineLanding:
         if not earlier or not self._table.full or self._options.allow_deletes:
             return
         before = self._lines[max(earlier)]
-        if lines < self._table.min_retained_share * before:
+        if has_shrunk(lines, before, self._table.min_retained_share):
             raise ContractViolated(
                 f"it has {lines} lines, and the file before it had {before}.",
-                f"If that is right: ingest run {self._attempt.run.source} --allow-deletes",
+                if_right(self._attempt.run.source),
             )
 
     # Which files

@@ -12,6 +12,6 @@ How a run decides what to land of a table:
    deleted, is read whatever its cursor says: it came back, or committed later than the look-back.
 
 Values are cast to raw's types, and the cast fails on what a type can't hold. Then, and when a column's type is no longer
-raw's, the table is read once more and validated: all values as text, each put to the test (`ingestion.landing.exact`), and a
+raw's, the table is read once more and validated: all values as text, each put to the test (`ingestion.landing.exact_types`), and a
 row with one that does not fit goes to quarantine. All of a table's reads share one transaction, and so one snapshot.
 """

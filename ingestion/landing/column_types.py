@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ingestion.landing import exact
+from ingestion.landing import exact_types
 from ingestion.sql import quoted
 from ingestion.warehouses import Columns, Session
 
@@ -22,7 +22,7 @@ HINTS: dict[str, dict[str, Any]] = {
 
 def dlt_hint(kind: str) -> dict[str, Any]:
     """dlt's type; empty for one that we never make."""
-    if digits := exact.precision(kind):
+    if digits := exact_types.precision(kind):
         return {"data_type": "decimal", "precision": digits[0], "scale": digits[1]}
     return HINTS.get(kind, {})
 

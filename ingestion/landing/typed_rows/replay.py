@@ -7,13 +7,13 @@ import pyarrow
 
 from ingestion.connectors.tables import TypedTable
 from ingestion.landing.attempt import Attempt
+from ingestion.landing.column_types import as_landed
 from ingestion.landing.comparison import LOADED, Comparison
-from ingestion.landing.hints import as_landed
 from ingestion.landing.quarantine import QuarantinedRow
 from ingestion.landing.raw_tables import CHANGED_AT, DELETED_AT
 from ingestion.landing.replayed import CARRIED, ROW_ID, Quarantined
-from ingestion.landing.rows.columns import contract_of_raw, raw_name, row_contract
-from ingestion.landing.staging import Staging
+from ingestion.landing.scratch_tables import ScratchTables
+from ingestion.landing.typed_rows.columns import contract_of_raw, raw_name, row_contract
 from ingestion.sql import quoted
 from ingestion.warehouses import Columns
 
@@ -33,8 +33,8 @@ def quarantined(attempt: Attempt, table: TypedTable, rows: Sequence[QuarantinedR
     texts = [(name, pyarrow.string()) for name in [*types, ROW_ID, LOADED]]
     schema = pyarrow.schema([*texts, (CHANGED_AT, pyarrow.timestamp("us", "UTC"))])
 
-    def unknown(staging: Staging) -> str:
-        compared = Comparison(attempt.raw, staging, table.name, list(types), list(types), key, types, f"source.{CHANGED_AT}")
+    def unknown(scratch: ScratchTables) -> str:
+        compared = Comparison(attempt.raw, scratch, table.name, list(types), list(types), key, types, f"source.{CHANGED_AT}")
         columns = f"{as_landed(attempt.run.session, types)}, cast(null as timestamptz) as {DELETED_AT}, {CHANGED_AT}"
         return f"select {columns} from ({compared.not_held()})"
 

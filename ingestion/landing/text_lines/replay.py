@@ -9,9 +9,9 @@ from ingestion.connectors.base import day_in
 from ingestion.connectors.tables import TextTable
 from ingestion.landing.attempt import Attempt
 from ingestion.landing.comparison import LOADED, completed
-from ingestion.landing.lines.contract import line_contract
 from ingestion.landing.quarantine import QuarantinedRow
 from ingestion.landing.replayed import CARRIED, ROW_ID, Quarantined
+from ingestion.landing.text_lines.contract import line_contract
 
 
 def quarantined(attempt: Attempt, table: TextTable, rows: Sequence[QuarantinedRow]) -> Quarantined:
@@ -41,5 +41,5 @@ def quarantined(attempt: Attempt, table: TextTable, rows: Sequence[QuarantinedRo
         pyarrow.Table.from_pylist(sent, schema=pyarrow.schema(columns)) if sent else None,
         refused,
         (),
-        lambda staging: completed(attempt.raw, table.name, staging, types, files),
+        lambda scratch: completed(attempt.raw, table.name, scratch, types, files),
     )
