@@ -47,7 +47,7 @@ def without_login(url: str) -> str:
 
 
 def _is_clear(url: str) -> bool:
-    """Whether what stands between scheme and path is user, password, host and port, all of them encoded."""
+    """Whether the part between scheme and path is user, password, host and port, all of them encoded."""
     try:
         place = urlsplit(url).netloc
     except ValueError:  # brackets that hold no IPv6

@@ -76,9 +76,9 @@ def print_checks(checks: "Sequence[TableCheck]", seed: int | None) -> int:
         for note in check.notes:
             print(f"note: {check.source}.{check.table}: {note}", file=sys.stderr)
     for check in checks:
-        where, told = f"ingest: {check.source}.{check.table}", f"changed since the last read, {_ago(check.read_at)}, or wrong"
+        where, unsettled = f"ingest: {check.source}.{check.table}", f"changed since the last read, {_ago(check.read_at)}, or wrong"
         lines = [f"not compared: {check.not_compared}"] if check.not_compared else []
-        for line in [*lines, *check.differences, *(f"{told}: {text}" for text in check.unsettled)]:
+        for line in [*lines, *check.differences, *(f"{unsettled}: {text}" for text in check.unsettled)]:
             print(f"{where}: {line}", file=sys.stderr)
     for source in sorted({check.source for check in checks if check.unsettled}):
         print(f"To tell which: ingest {source} --deletes, and then ingest verify {source}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Texts of a PostgreSQL database that is not in UTF-8.
 
 The server converts what it sends, and one byte that its encoding leaves undefined ends the whole read; from SQL_ASCII it
-converts nothing, as nobody has told it what the bytes mean. So where a text may not be decodable, its bytes travel, and are
+converts nothing, as it does not know what the bytes mean. So where a text may not be decodable, its bytes travel, and are
 decoded here, row by row. What can't be decoded travels on as `UNDECODED` and its bytes, which fits no column.
 """
 

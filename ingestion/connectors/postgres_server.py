@@ -90,8 +90,8 @@ class Server:
             return {name: str(value) for name, value in conninfo_to_dict(self.dsn).items() if value is not None}
         except psycopg.Error as error:
             raise IngestError(
-                f"sources.{self.source}.credentials is no connection string of PostgreSQL.",
-                "It looks like postgresql://user:password@host:5432/database.",
+                f"sources.{self.source}.credentials is not a PostgreSQL connection string.",
+                "Write it like postgresql://user:password@host:5432/database.",
             ) from error
 
     @property
@@ -134,7 +134,7 @@ class Server:
             )
         codec = codec_of(self.encoding or server)
         if codec is None and self.encoding:
-            raise IngestError(f"{name} is no encoding that we know.", "UTF8, LATIN1, WIN1252 … are.")
+            raise IngestError(f"{name} is not a known encoding.", "Known are UTF8, LATIN1, WIN1252 …")
         return Encoding(server, codec or "")
 
     def _refused(self, error: Exception) -> IngestError:

@@ -58,7 +58,7 @@ def bigquery_destination(google: Any, project: str, location: str) -> Any:
 
 def _asked_once(destination: Any) -> Any:
     """The destination, which from now on remembers what it answers to `capabilities`. dlt asks it about twenty times a load, and each
-    time reads all settings of the destination anew: an eighth of the CPU time of a load. They don't change within a run."""
+    time reads all settings of the destination again: an eighth of the CPU time of a load. They don't change within a run."""
     ask = destination.capabilities
     answers: dict[Any, Any] = {}
 

@@ -52,7 +52,7 @@ class Comparison:
         """SQL: this time, when it is later than that of the version which raw holds (`latest`); else the clock, else a
         microsecond more than raw has. A transaction that began early and committed late brings an older cursor; the source's
         clock can be set back; and what the source says now is the latest version all the same. Where nobody can ask the clock,
-        another version of the very same time keeps it: its load tells that it is the later one."""
+        another version of the very same time keeps it: its load shows that it is the later one."""
         known = f"latest.{CHANGED_AT}"
         if self.clock is None:
             return f"case when {known} is null or {at} >= {known} then {at} else {known} + interval 1 microsecond end"
@@ -180,7 +180,7 @@ class Comparison:
         return f"{relation}.{quoted(name)}" if name in self.known else "null"
 
     def deleted(self, keys: str) -> str:
-        """SQL: what raw last held of these keys, which are gone, marked with the time of the source's clock."""
+        """SQL: what raw last held of these keys, which were deleted, marked with the time of the source's clock."""
         clock = str(self.clock)
         columns = ", ".join(f"latest.{quoted(name)}" for name in self.known)
         # Of keys too many to travel, the versions of all keys came.

@@ -54,7 +54,9 @@ def _text_reason(field: Field) -> str:
     if exact_types.is_kind(field.kind):
         surely = f"regexp_full_match({name}, {literal(exact_types.surely_fits(field.kind))})"
     blank = literal(f"{field.name} is blank") if field.required else "null"
-    wrong = f"when not ({fits(text, field.kind)}) then {literal(f'{field.name} is no {field.kind}')} " if field.kind != "text" else ""
+    wrong = (
+        f"when not ({fits(text, field.kind)}) then {literal(f'{field.name} is not a valid {field.kind}')} " if field.kind != "text" else ""
+    )
     return f"case when {surely} then null when {text} = '' then {blank} {wrong}end"
 
 

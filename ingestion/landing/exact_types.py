@@ -186,7 +186,7 @@ def size(kind: str) -> tuple[int, int]:
     """Precision and scale of decimal(12, 2)."""
     found = re.fullmatch(r"decimal\((\d+), *(\d+)\)", kind)
     if not found:
-        raise ValueError(f"{kind} is no kind of a field")
+        raise ValueError(f"{kind} is not a kind of field")
     return int(found[1]), int(found[2])
 
 

@@ -75,8 +75,8 @@ def _check_clock(source: str, last: str) -> None:
     if last and time.time() <= float(last):
         at = datetime.fromtimestamp(float(last), UTC)
         raise IngestError(
-            f"The clock of this machine stands before the last load of {source}, {at:%Y-%m-%d %H:%M:%S} UTC.",
-            "Set it right: models tell what is new by the time of the load.",
+            f"The clock of this machine is before the last load of {source}, {at:%Y-%m-%d %H:%M:%S} UTC.",
+            "Correct it: models find what is new by the time of the load.",
         )
 
 
@@ -86,7 +86,7 @@ def _finish(pipeline: "dlt.Pipeline", run: Run) -> list[str]:
 
     It is safe when none of its jobs had begun (nobody can tell whether a job that had begun was committed, and a second time
     it would land its rows twice) and when the warehouse is as the package found it. It saves work when the rows are in the
-    package: a SELECT is run anew just as well."""
+    package: a SELECT can run again just as well."""
     jobs = dlt_pipeline.pending_jobs(pipeline)
     if jobs is None or pipeline.get_local_state_val("begun_after") != RawTables(run.session, run.dataset).last_load():
         return []

@@ -34,7 +34,7 @@ COLUMNS: Hints = {
 REPLAYABLE = "(closed_at is null or closed_as = 'superseded')"
 MARKED_AT_ONCE = 1_000  # rows by one statement
 BATCH_ROWS = 100_000
-NOTED_REASONS = 5  # that a run tells of; `ingest status` counts all
+NOTED_REASONS = 5  # that a run notes; `ingest status` counts all
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Quarantine:
             self.withdraw(table, key)
 
     def supersede(self, row_ids: Iterable[str]) -> None:
-        """Notes that these rows came anew."""
+        """Notes that these rows came again."""
         self._superseded.update(row_ids)
 
     def closing(self, table: str) -> dict[str, list[str]]:
@@ -239,9 +239,9 @@ class Quarantine:
         for (table, reason), count in open_rows.most_common(NOTED_REASONS):
             yield f"{table}: {count} row{'s' * (count != 1)} in quarantine: {reason}"
         if open_rows:
-            yield f"when the contract or the mapping is mended: ingest replay {source}"
+            yield f"once you have fixed the contract or the mapping: ingest replay {source}"
 
 
 def _end_of_second(written: str) -> datetime:
-    """The end of the second that a state tells: it has whole seconds."""
+    """The end of the second in a state, which has whole seconds."""
     return datetime.fromisoformat(written) + timedelta(seconds=1)

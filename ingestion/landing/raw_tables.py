@@ -17,7 +17,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class RawTables:
-    """Remembers what the catalogue said, so make a new one when tables may have changed."""
+    """Caches the catalogue, so make a new one when tables may have changed."""
 
     def __init__(self, session: Session, dataset: str) -> None:
         self.session, self.dataset = session, dataset
@@ -65,7 +65,7 @@ class RawTables:
         return self.session.fetch(key, f"{self.complete_rows(table)} as known group by {by} having {live}")
 
     def times(self, table: str) -> Columns:
-        """The columns beside a source's own that tell since when a version holds, and that its row is gone: what raw has of them."""
+        """The columns beside a source's own with the time from which a version holds, and the deletion of its row: what raw has of them."""
         return {name: TIMESTAMP for name in (DELETED_AT, CHANGED_AT) if name in self.types(table)}
 
     def versions(

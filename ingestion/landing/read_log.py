@@ -10,7 +10,7 @@ from ingestion.landing.raw_tables import RawTables
 from ingestion.landing.run import Run
 
 TABLE = "read_log"
-MISMATCH = "mismatch"  # the outcome of a read after which raw is not what the source says
+MISMATCH = "mismatch"  # the outcome of a read after which raw differs from the source
 COLUMNS: Hints = {
     "read_id": {"data_type": "bigint", "nullable": False},
     "table_name": {"data_type": "text", "nullable": False},
@@ -19,7 +19,7 @@ COLUMNS: Hints = {
     "reason": {"data_type": "text"},
     "read_from": {"data_type": "timestamp"},
     "read_until": {"data_type": "timestamp"},
-    "is_interval": {"data_type": "bool"},  # whether only an interval was asked for, which says nothing of what is new
+    "is_interval": {"data_type": "bool"},  # whether only an interval was read, which does not show what is new
     "rows_landed": {"data_type": "bigint"},  # null for a first load inside DuckDB until it has been counted
     "rows_quarantined": {"data_type": "bigint", "nullable": False},
 }

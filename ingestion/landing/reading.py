@@ -30,7 +30,7 @@ REPLAYS: dict[type, Any] = {TypedTable: quarantined_rows, RecordTable: quarantin
 @contextmanager
 def open_source(attempt: Attempt) -> Iterator[list["DltResource"]]:
     """The dlt resources of all that is new at a source, and of the landing's own tables. Its connections are open until the load
-    has ended; a source that waits for it is told when it is complete."""
+    has ended; a source that waits for it gets an acknowledgement when it is complete."""
     with ExitStack() as stack:
         resources, opened = [], []
         for connector in connectors(attempt.run.source):
@@ -70,7 +70,7 @@ def replay_table(attempt: Attempt, tables: Sequence[Table], name: str, rows: Seq
     """Quarantined rows of the table of this name, put through the contract of today."""
     table = next((table for table in tables if table.name == name), None)
     if table is None:
-        return Replayed.refused(rows, f"no table {name} is declared any more")
+        return Replayed.refused(rows, f"table {name} is no longer declared")
     found: Quarantined = _of_form(REPLAYS, table)(attempt, table, rows)
     return replayed(attempt.run.session, name, found)
 

@@ -1,4 +1,4 @@
-"""One run of one source: what was asked for, and what people are told in the end. It outlives the attempts to read."""
+"""One run of one source: its options, and what it reports in the end. It outlives the attempts to read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ class Run:
         return f"raw_{self.source}"
 
     def report(self, step: str, table: str | None = None, rows: int | None = None) -> None:
-        """Tells the progress bar."""
+        """Reports to the progress bar."""
         self.on_progress(Progress(self.source, table, step, rows))
 
     def redacted_notes(self) -> list[str]:

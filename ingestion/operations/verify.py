@@ -44,7 +44,7 @@ def before_load(run: Run) -> Iterator[Snapshot | None]:
     try:
         yield before
     finally:
-        with suppress(Exception):  # the server may have gone away meanwhile
+        with suppress(Exception):  # the server may have broken off meanwhile
             stack.close()
 
 

@@ -62,7 +62,7 @@
     where rows_in_quarantine > 0
 {%- endmacro %}
 
-{# The amount of a quarantined record, null where it can't be told. fields: as `amount` above. #}
+{# The amount of a quarantined record, null where it is unknown. fields: as `amount` above. #}
 {% macro amount_of_record(fields) -%}
     {%- set factors = [] -%}
     {%- for field in fields.split('*') -%}

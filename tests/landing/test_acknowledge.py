@@ -1,4 +1,4 @@
-"""A source that keeps what it sent until it is told: it is told when the load is complete, and never before."""
+"""A source that keeps what it sent until it is acknowledged: when the load is complete, and never before."""
 
 import json
 import sys

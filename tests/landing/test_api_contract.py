@@ -136,5 +136,5 @@ def test_a_new_field_lands_with_a_note_and_a_field_that_vanished_gets_a_note(cha
     api.records["payments"] = [payment(n, 3, method={"type": "card"}, fee={}) for n in range(20)]
     report = changing.try_to_load("payments")
     gone = "fee.value, method.card, method.card.brand, method.card.last4"
-    assert report.ok and report.notes == [f"payments: in none of the 20 records any more: {gone}"]
+    assert report.ok and report.notes == [f"payments: no longer in any of the 20 records: {gone}"]
     assert changing.try_to_load("payments").notes == [], "the note comes once"

@@ -71,6 +71,6 @@ def test_a_load_fails_while_the_machine_s_clock_is_before_the_last_load(changing
     with monkeypatch.context() as patch:
         patch.setattr("ingestion.landing.pipeline.time.time", lambda: 1_700_000_000.0)
         error = changing.try_to_load("payments").error
-    assert "The clock of this machine stands before the last load of payments" in error and "Set it right" in error
+    assert "The clock of this machine is before the last load of payments" in error and "Correct it" in error
     assert changing.outcome("payments", "payments") == "failed"
     assert changing.load("payments") == {} and changing.outcome("payments", "payments") == "complete"

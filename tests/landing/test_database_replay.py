@@ -111,15 +111,15 @@ def test_equal_rows_of_a_table_without_a_key_are_counted(database):
     # Nothing shows which row is deleted, so raw keeps all; so many deletions are not accepted.
     database.execute("delete from t where id = 3")
     report = database.load()
-    assert report.ok and any("1 rows are gone or were changed, and no key" in note for note in report.notes)
+    assert report.ok and any("1 rows were deleted or changed, and without a key" in note for note in report.notes)
     database.execute("delete from t where id = 1")
     for _ in range(2):
         report = database.load()
-        assert not report.ok and "3 of 5 rows are gone" in report.error and database.last_read("t")[0] == "contract_violated"
+        assert not report.ok and "3 of 5 rows are missing" in report.error and database.last_read("t")[0] == "contract_violated"
     assert database.load(allow_deletes=True).ok and database.load().notes == []
     # One of a few rows may be deleted. A changed one gets a note, though there are as many rows as before.
     database.execute("delete from t where ctid = (select min(ctid) from t)")
     assert database.load().ok and database.load().notes == []
     database.execute("update t set value = 'c'")
     report = database.load()
-    assert report.tables["t"] == 1 and any("1 rows are gone or were changed" in note for note in report.notes)
+    assert report.tables["t"] == 1 and any("1 rows were deleted or changed" in note for note in report.notes)

@@ -156,4 +156,4 @@ def test_a_database_whose_encoding_nobody_knows_says_so(make_database):
     report = database.load()
     assert not report.ok and "SQL_ASCII" in report.error and "SOURCES__EXTRA__ENCODING" in report.error
     database.landing.settings["SOURCES__EXTRA__ENCODING"] = "klingon"
-    assert "SOURCES__EXTRA__ENCODING is no encoding" in database.load().error
+    assert "SOURCES__EXTRA__ENCODING is not a known encoding" in database.load().error

@@ -63,7 +63,7 @@ def test_a_source_clock_set_back_beyond_the_look_back_hides_no_change(database):
         database.execute(f"update t set value = '{value}', updated_at = '{at}' where id = 2")
         report = database.load()
         assert report.error is None and database.latest("t") == [(1, "a"), (2, value), (3, "a")]
-        assert any("clock stands before what was read last" in note for note in report.notes) is (value == "b")
+        assert any("clock is before the last read" in note for note in report.notes) is (value == "b")
 
 
 @on("dev", "postgres")

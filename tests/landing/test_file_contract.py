@@ -55,9 +55,9 @@ def catalogue(landing: Landing, day: int, columns: str = FIELDS) -> list[tuple]:
 REJECTED = {  # by number: the line, and the reason why it goes to quarantine
     2: ("S-2|Tea|Moa|tea|3.20", "it has 5 fields, not 6"),
     4: ("S-4|Tea|Moa|tea|3.20|6|7", "it has 7 fields, not 6"),
-    6: ("S-6|Tea|Moa|tea|3,20|6", "unit_cost is no decimal(12, 2)"),
-    8: ("S-8|Tea|Moa|tea|3.205|6", "unit_cost is no decimal(12, 2)"),
-    10: ("S-10|Tea|Moa|tea|3.20|6.0", "pack_size is no integer"),
+    6: ("S-6|Tea|Moa|tea|3,20|6", "unit_cost is not a valid decimal(12, 2)"),
+    8: ("S-8|Tea|Moa|tea|3.205|6", "unit_cost is not a valid decimal(12, 2)"),
+    10: ("S-10|Tea|Moa|tea|3.20|6.0", "pack_size is not a valid integer"),
     12: ("\t|Tea|Moa|tea|3.20|6", "sku is blank"),
     14: ("S-14|T\0ea|Moa|tea|3.20|6", "product_name has the character \\u0000, which PostgreSQL does not hold"),
     16: ('S-16|"Tea" green|Moa|tea|3.20|6', "there is text after a closing quote"),
@@ -91,7 +91,7 @@ def test_replayed_lines_land_with_all_other_lines_of_their_file(changing, folder
     (folder / "catalogue_2026-01-01.csv").unlink()
     too_short = "it has 2 fields, not 6"
     report = changing.replay("supplier")["supplier"]
-    assert report.left == {"catalogue": {"unit_cost is no decimal(12, 2)": 1, too_short: 1}} and not report.replayed
+    assert report.left == {"catalogue": {"unit_cost is not a valid decimal(12, 2)": 1, too_short: 1}} and not report.replayed
     change_catalogue(
         columns=tuple("unit_cost" if getattr(c, "name", c) == "unit_cost" else c for c in supplier_source.SOURCE.tables[0].columns)
     )
@@ -126,7 +126,7 @@ def test_a_file_with_bom_crlf_quotes_and_no_last_line_break_lands_exactly(changi
 
 REJECTED_FILES = (  # content, and the reason in the error
     (b"", "it is empty."),
-    (lines(10), "its first line is no header with these columns."),
+    (lines(10), "its first line is not a header with these columns."),
     (
         (HEADER + lines(10)).replace("|", ";"),
         "its delimiter is ';'. If that is right, write delimiter=';' into catalogue of ingestion/sources/",
@@ -142,7 +142,7 @@ REJECTED_FILES = (  # content, and the reason in the error
     (HEADER + lines(10) + "S-11|Tea|Mo", "it breaks off in the middle of its last line."),
     (HEADER + lines(10, l4='S-4|"Tea|Moa|tea|4.20|6\n'), "a quote that opens in line 4 never closes"),
     (HEADER + lines(7), "it has 7 lines, and the file before it had 10."),
-    (HEADER + lines(10).replace(".20", ",20"), "none of its 10 lines fits; in 10 of them: unit_cost is no decimal(12, 2)."),
+    (HEADER + lines(10).replace(".20", ",20"), "none of its 10 lines fits; in 10 of them: unit_cost is not a valid decimal(12, 2)."),
     (HEADER + lines(10).replace("\n", "|\n"), "none of its 10 lines fits; in 10 of them: it has 7 fields, not 6."),
 )
 

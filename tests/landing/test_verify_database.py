@@ -101,13 +101,13 @@ def test_a_declared_key_that_is_no_key_is_a_difference(database):
     assert found(database.verify()["t"]) == GOOD
     database.tables = [Table("t", primary_key="actor_id")]
     [check] = database.verify().values()
-    no_key = "the key actor_id is no key at the source: 50 rows have 20 different keys. They are found by: "
+    no_key = "the key actor_id is not a key at the source: 50 rows have 20 different keys. They are found by: "
     assert f"{no_key}select actor_id, count(*) from t group by actor_id having count(*) > 1" in check.differences
     database.execute("create table open (id bigint unique)", "insert into open values (1), (2), (null), (null)")
     database.tables = [Table("open", primary_key="id")]
     database.load()
     check = database.verify()["open"]
-    assert check.differences == ["the key id is no key at the source: it is null in 2 rows"]
+    assert check.differences == ["the key id is not a key at the source: it is null in 2 rows"]
     assert print_checks([check], None) == 1
 
 
@@ -153,9 +153,9 @@ def test_a_table_without_a_cursor_is_compared(database, capsys):
         "id 21 to 40: 1 of 20 rows not in raw, the first 22",
     ]
     assert print_checks([check], None) == 1
-    told = capsys.readouterr().err
-    assert "ingest: extra.t: changed since the last read, 0 min ago, or wrong: id 1 to 20" in told
-    assert told.endswith("To tell which: ingest extra --deletes, and then ingest verify extra\n")
+    printed = capsys.readouterr().err
+    assert "ingest: extra.t: changed since the last read, 0 min ago, or wrong: id 1 to 20" in printed
+    assert printed.endswith("To tell which: ingest extra --deletes, and then ingest verify extra\n")
     assert database.load().error is None
     assert found(database.verify()["t"]) == GOOD
     # What changes at the source looks alike, until it is read.
@@ -180,7 +180,7 @@ def test_a_cursor_that_is_no_time_is_said(database):
     change_raw(database, "update raw_extra.t set version = 0 where id = 3")
     [check] = database.verify().values()
     assert check.rows == 50 and len(check.unsettled) == 1
-    assert "its cursor version is no time, so all rows are compared as they are now" in check.notes
+    assert "its cursor version is not a time, so all rows are compared as they are now" in check.notes
 
 
 # What figures alone do not show

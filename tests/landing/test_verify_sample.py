@@ -11,7 +11,7 @@ from ingestion.console import print_checks
 
 @on("postgres")
 def test_a_sample_tells_what_the_warehouse_made_of_a_row_from_what_changed_meanwhile(database):
-    """Of a table without a cursor, too. A trigger in the warehouse stands for a reader that gets a value wrong."""
+    """Of a table without a cursor, too. A trigger in the warehouse plays a reader that gets a value wrong."""
     make(database, "id bigint primary key, value text", "n, 'a'", Table("t", primary_key="id"), rows=15)
 
     def write(progress: Any) -> None:

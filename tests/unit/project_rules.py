@@ -129,7 +129,7 @@ def dimensions_do_not_read_facts(manifest: Manifest) -> Iterator[str]:
     for node in dimensions.values():
         for fact in facts(manifest):
             if fact["unique_id"] in node["depends_on"]["nodes"]:
-                yield f"{node['name']}: stands on {fact['name']}. Read what the fact reads, or move the model to another folder of marts."
+                yield f"{node['name']}: depends on {fact['name']}. Read what the fact reads, or move the model to another folder of marts."
 
 
 @on("dev")

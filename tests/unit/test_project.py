@@ -170,7 +170,7 @@ BROKEN: list[tuple[Rule, str, Any, str]] = [
     (rules.layers_read_downward, "stg_hotel__guest.depends_on.nodes", ["model.hotel.dim_guest"], "stg_hotel__guest: staging reads"),
     (rules.layers_read_downward, "dim_guest.depends_on.nodes", ["source.hotel.guests"], "dim_guest: core reads guests of raw."),
     (rules.layers_read_downward, "daily_visits.depends_on.nodes", ["seed.hotel.country"], "daily_visits: marts reads country of staging."),
-    (rules.dimensions_do_not_read_facts, "dim_guest.depends_on.nodes", ["model.hotel.fact_visit"], "dim_guest: stands on fact_visit."),
+    (rules.dimensions_do_not_read_facts, "dim_guest.depends_on.nodes", ["model.hotel.fact_visit"], "dim_guest: depends on fact_visit."),
     (rules.tags_go_downstream, "dim_guest.columns.email.config.tags", [], "dim_guest.email: is tagged in snap_guest and not here."),
     (rules.raw_tables_are_read, "stg_hotel__guest.depends_on.nodes", ["source.hotel._dlt_loads"], "raw_hotel.guests: no model reads it."),
     (rules.raw_tables_are_read, "stg_hotel__guest.depends_on.nodes", ["source.hotel.guests"], "raw_hotel._dlt_loads: no model reads it."),

@@ -1,4 +1,4 @@
-"""What one read has seen of a table's records, and what that says of the source."""
+"""What one read has seen of a table's records, and what follows for the source."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,6 +93,6 @@ class Seen:
         mapped = tuple(f"{name}." for name in table.renamed)
         gone = sorted(name for name in known - self.names if not f"{name}.".startswith(mapped))
         if self.records >= FEW and gone:
-            notes.append(f"{table.name}: in none of the {self.records} records any more: {', '.join(gone)}")
+            notes.append(f"{table.name}: no longer in any of the {self.records} records: {', '.join(gone)}")
             known = known - set(gone)
         return notes, known | self.names

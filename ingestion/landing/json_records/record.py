@@ -32,7 +32,7 @@ def sent(table: RecordTable, records: Sequence[Any], carried: Mapping[str, pyarr
     if table.renamed:
         said = [None if name is record else to_quarantine(record) for name, record in zip(named, records, strict=True)]
     for n in _unstorable(records, texts):
-        texts[n], said[n], wrong[n] = None, to_quarantine(records[n]), unstorable(records[n]) or "the record is no object"
+        texts[n], said[n], wrong[n] = None, to_quarantine(records[n]), unstorable(records[n]) or "the record is not an object"
     times = [time_of(table, record) for record in records] if table.cursor else [None] * len(texts)
     columns = zip((texts, said, times, wrong), SCHEMA.values(), strict=True)
     return pyarrow.table({**dict(zip(SCHEMA, (pyarrow.array(c, kind) for c, kind in columns), strict=True)), **(carried or {})})

@@ -117,7 +117,7 @@ class RecordLanding:
     # When all came
 
     def _conclude(self) -> None:
-        """What the records of this run say of the source, and what to remember of them."""
+        """What the records of this run show of the source, and what to remember."""
         run, table, seen = self._attempt.run, self._table, self._seen
         module = f"ingestion/sources/{run.source}.py"
         violations = [*seen.violations(run.session, table, self._before.get("fields", ()), module), *self._shrunk()]
@@ -142,12 +142,12 @@ class RecordLanding:
             yield f"{self._seen.records} records came, and {before} the last time. {if_right(self._attempt.run.source)}"
 
     def _covers(self) -> None:
-        """The next read begins before this one's cursor: so they touch. Without a cursor only our own clock tells."""
+        """The next read begins before this one's cursor: so they touch. Without a cursor there is only our own clock."""
         if not self._table.cursor and self._options.is_interval:
             return
         cursor = self._to_remember.get("cursor") or self._before.get("cursor")
         reached = datetime.fromisoformat(cursor) if cursor else self._seen.now
-        # An API has no clock that we could ask, and of what lies in the future nobody has told yet.
+        # An API has no clock that we could ask, and what lies in the future has not been sent yet.
         until = min(self._options.until, self._seen.now) if self._options.until else reached
         self._attempt.log.covers(self._table.name, self._start, until)
 

@@ -39,11 +39,11 @@ class FileHeader:
                     f"its delimiter is {other!r}. If that is right, write delimiter={other!r} into {table.name} of {self.module}."
                 )
         if len(missing) == len(wanted):
-            raise ContractViolated("its first line is no header with these columns.")
+            raise ContractViolated("its first line is not a header with these columns.")
         raise ContractViolated(self._missing(header, wanted, missing))
 
     def undeclared(self, header: Sequence[str]) -> list[str]:
-        """The columns too many: they are kept, and people are told."""
+        """The additional columns: they are kept, with a note."""
         wanted = self._wanted(header)
         return [column for column in header if column not in wanted]
 

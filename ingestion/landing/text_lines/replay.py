@@ -22,7 +22,7 @@ def quarantined(attempt: Attempt, table: TextTable, rows: Sequence[QuarantinedRo
         record = json.loads(row.record)
         fields = record.get("fields", {})
         if not row.is_open:
-            refused[row.row_id] = "its file has come anew"
+            refused[row.row_id] = "its file has come again"
         elif "fields" not in record:
             refused[row.row_id] = record["why"]
         elif missing := [name for name in table.names if name not in fields]:

@@ -35,7 +35,7 @@ class LineLanding:
         self._scratch = ScratchTables(attempt.run.session, table.name)
         self._count = 0  # lines of the file that was staged last
         before = attempt.state.get(table.name, {})
-        # By name: what tells this version of the file from another, and how many lines it had.
+        # By name: what identifies this version of the file, and how many lines it had.
         self._read: dict[str, str] = dict(before.get("files", {}))
         self._lines: dict[str, int] = dict(before.get("lines", {}))
 
@@ -72,7 +72,7 @@ class LineLanding:
         if refused:
             failure = IngestError(
                 "not landed: " + " ".join(refused),
-                "A file is read again when it has changed. One that nobody will mend has to be moved away.",
+                "A file is read again when it has changed. If nobody will fix it, move it away.",
             )
             (run.failures.add_violation if violated else run.failures.add)(self._table.name, failure)
 

@@ -56,7 +56,7 @@ class Column:
 
     @property
     def fits(self) -> str:
-        """Whether its text fits raw's column. What was bytes or JSON can't be told from text that looks like it."""
+        """Whether its text fits raw's column. Bytes and JSON can't be distinguished from text that looks like them."""
         if self.is_changed and self.raw_type in ("BLOB", "JSON"):
             return f"({quoted(self.name)} is null)"
         return exact_types.fits(quoted(self.name), self.raw_type)
@@ -67,7 +67,7 @@ class Column:
         name, value = literal(self.name), quoted(self.name)
         none = f"when {value} is null then {name} || ' is null, and is required' " if self.required else ""
         shown = f"case when length({value}) > {SHOWN} then left({value}, {SHOWN}) || '…' else {value} end"
-        why = f"""{name} || ' "' || {shown} || {literal(f'" is no {exact_types.described(self.raw_type)}')}"""
+        why = f"""{name} || ' "' || {shown} || {literal(f'" is not a valid {exact_types.described(self.raw_type)}')}"""
         return f"case {none}when {value} is not null and not {self.fits} then {why} end"
 
     def time(self, value: str) -> str:

@@ -17,7 +17,7 @@ class Reach:
     def __init__(self, info: TableInfo) -> None:
         self._info = info
         self.highest: str | None = None  # cursor at the source, as text
-        self.is_set_back = False  # whether the source's clock stands before the cursor that was reached
+        self.is_set_back = False  # whether the source's clock is before the cursor that was reached
 
     def ask(self) -> None:
         """Asks the source how far its cursor has come, but not beyond its clock: one row dated 2099 must not end all reading;
@@ -33,8 +33,8 @@ class Reach:
             self.is_set_back = info.connection.is_before(info.clock, info.cursor.source, info.state["cursor"])
 
     def _note_another_zone(self, ahead: timedelta | None) -> None:
-        """Tells people when a cursor without a zone seems to be of another zone than UTC: then versions would be dated hours off. One
-        that lags behind may as well be of a table in which nothing happens, so that is told by the first read alone."""
+        """Notes that a cursor without a zone seems to be of another zone than UTC: then versions would be dated hours off. One
+        that lags behind may as well be of a table in which nothing happens, so only the first read notes that."""
         info, cursor = self._info, self._info.cursor
         if cursor is None or cursor.source.timezone or ahead is None or not NEAR < abs(ahead) < FAR or (ahead < NEAR and info.state):
             return
@@ -55,8 +55,8 @@ class Reach:
 
     @property
     def _follows_cursor(self) -> bool:
-        """Whether the cursor that was reached says what is new. One that is no time does not: numbers are drawn before they are
-        committed, and nobody can tell how long; and one of another type can't be compared."""
+        """Whether the cursor that was reached says what is new. A cursor that is not a time does not: numbers are drawn before they are
+        committed, and it is unknown how long; and one of another type can't be compared."""
         info, cursor = self._info, self._info.cursor
         if not cursor or not info.cursor_is_time or "cursor" not in info.state:
             return False
@@ -64,7 +64,7 @@ class Reach:
 
     @property
     def window(self) -> Window:
-        """What to ask for: all rows where the cursor is no time."""
+        """What to ask for: all rows where the cursor is not a time."""
         info, options = self._info, self._info.options
         if not info.cursor or not info.cursor_is_time:
             return Window()

@@ -1,4 +1,4 @@
-"""What changed at the source of one table: what the contract can bear is told, and what it can't stops the table."""
+"""What changed at the source of one table: what the contract allows is noted, and what it does not violates it."""
 
 import json
 from collections import Counter
@@ -38,7 +38,7 @@ def _check_lost(info: TableInfo) -> None:
 
 
 def _lost(info: TableInfo, lost: list[str]) -> IngestError:
-    """What to say of columns that raw has and the source has not: perhaps only their names are new."""
+    """The error for columns that raw has and the source lacks: perhaps they were only renamed."""
     if hidden := [name for name in info.description.all_names if raw_name(info.table, name) in lost]:
         return IngestError(f"{info.where}: column {', '.join(hidden)} may not be read.", "Grant SELECT on it.")
     new = [column for column in info.columns if column.raw_name not in info.raw]
@@ -49,11 +49,11 @@ def _lost(info: TableInfo, lost: list[str]) -> IngestError:
     gone = f"retired=({retired},)"
     if not found:
         others = f", and has new ones of other types: {', '.join(column.name for column in new)}" if new else ""
-        return ContractViolated(f"{message}{others}.", f"If it is gone for good, write {gone} into its line in {info.module}.")
+        return ContractViolated(f"{message}{others}.", f"If it was removed for good, write {gone} into its line in {info.module}.")
     return ContractViolated(
         f"{message}, and has {', '.join(found)}, new and of the same type.",
         f"If that is the new name, write renamed={json.dumps(renamed, ensure_ascii=False)} into its line in {info.module}; "
-        f"if {', '.join(lost)} is gone for good, {gone}.",
+        f"if {', '.join(lost)} was removed for good, {gone}.",
     )
 
 
@@ -71,7 +71,7 @@ def _likely_names(info: TableInfo, lost: list[str], new: list[Column]) -> dict[s
 def _check_declared(info: TableInfo) -> None:
     declared = [*info.table.key, *filter(None, [info.table.cursor]), *info.table.required]
     if missing := [name for name in declared if not any(column.is_called(name) for column in info.columns)]:
-        raise ContractViolated(f"{info.where} has no column {', '.join(missing)}.", f"Declare it anew in {info.module}.")
+        raise ContractViolated(f"{info.where} has no column {', '.join(missing)}.", f"Correct its declaration in {info.module}.")
 
 
 def _check_twins(info: TableInfo) -> None:

@@ -1,4 +1,4 @@
-"""Which keys are gone from the source, which ones raw lacks, and how much a table may lose from one run to the next."""
+"""Which keys are missing at the source, which ones raw lacks, and how much a table may lose from one run to the next."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -46,10 +46,10 @@ def missing_keys(info: TableInfo) -> Sequence[Sequence[Any]] | None:
 
 
 def refuse_to_lose_too_much(info: TableInfo, gone: int, live: int) -> None:
-    """Raises ContractViolated when so many of the live rows are gone that an error is likelier."""
+    """Raises ContractViolated when so many of the live rows are missing that an error is likelier."""
     shrunk = has_shrunk(live - gone, live, info.table.min_retained_share, MAY_VANISH_ROWS)
     if shrunk and not info.options.allow_deletes:
         raise ContractViolated(
-            f"{gone} of {live} rows are gone from the source at once; nothing of the table was loaded.",
+            f"{gone} of {live} rows are missing from the source at once; nothing of the table was loaded.",
             if_right(info.attempt.run.source),
         )

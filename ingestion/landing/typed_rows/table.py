@@ -58,7 +58,7 @@ class TableLanding:
             return None
         attempt.run.notes += drift.notes(info)
         if self._reach.is_set_back:
-            attempt.run.notes.append(f"{info.where}: the source's clock stands before what was read last, so all rows were read")
+            attempt.run.notes.append(f"{info.where}: the source's clock is before the last read, so all rows were read")
         return attempt.resource(info.name, self._hints(), items, self._reach.to_remember(self._unknown_rows), info.key_names)
 
     def _fail(self, error: Exception) -> None:
@@ -116,7 +116,7 @@ class TableLanding:
             rejected = self._stage_changes()
             self._con.execute("commit")
         except BaseException:
-            with suppress(duckdb.Error):  # of a server that is gone, whose first error says more
+            with suppress(duckdb.Error):  # of a server that broke off, whose first error says more
                 self._con.execute("rollback")
             raise
         self._attempt.quarantine.reject(self._info.name, rejected)
@@ -184,8 +184,8 @@ class TableLanding:
         return self._scratch.rejected(at, [f"source.{quoted(name)}" for name in info.key_names], latest)
 
     def _count_unknown_rows(self) -> None:
-        """Counts the rows that raw holds of a table without a key, and the source has no longer. There is no telling whether they
-        are gone or were changed, so raw keeps them."""
+        """Counts the rows that raw holds of a table without a key, and the source has no longer. It is unknown whether they
+        were deleted or changed, so raw keeps them."""
         info, self._unknown_rows = self._info, 0
         if not info.has_rows:
             return
@@ -198,7 +198,7 @@ class TableLanding:
         keys.refuse_to_lose_too_much(info, live - scratch.count("validated" if self._validates else "source"), live)
         if self._unknown_rows > before:
             self._attempt.run.notes.append(
-                f"{info.where}: {self._unknown_rows - before} rows are gone or were changed, and no key says which: "
+                f"{info.where}: {self._unknown_rows - before} rows were deleted or changed, and without a key it is unknown which: "
                 "raw keeps them as they were"
             )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable
 
-LONG = 40  # characters: a longer name may have been shortened, by what stands in its middle
+LONG = 40  # characters: a longer name may have been shortened, in its middle
 KEPT = 12  # characters that a shortened name keeps at its beginning
 
 

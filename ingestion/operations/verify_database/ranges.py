@@ -98,10 +98,10 @@ class Ranges:
     def _sentences(self, found: Range, rows: Sequence[Differing]) -> list[str]:
         shown = [self._shown(key) for key in (found.keys[0], found.keys[-1])]
         where = f"{self._key_names} {shown[0]} to {shown[1]}" if all(shown) else f"a range of {self._key_names}"
-        told, size = [], len(found.keys)
+        found_wrong, size = [], len(found.keys)
         if absent := [row for row in rows if row.in_raw is None]:
             first = self._shown(absent[0].key)
-            told.append(f"{where}: {len(absent)} of {size} rows not in raw" + (f", the first {first}" if first else ""))
+            found_wrong.append(f"{where}: {len(absent)} of {size} rows not in raw" + (f", the first {first}" if first else ""))
         both = [(row, row.in_raw) for row in rows if row.in_raw is not None]
         for place, column in enumerate(self._columns):
             family = column.source.family
@@ -110,8 +110,8 @@ class Ranges:
                 values = [(row.at_source[place], held[place]) for row, held in wrong]
                 first = self._shown(wrong[0][0].key)
                 which = f"{self._key_names} {first}" if first else "the first"
-                told.append(f"{where}: {column.name} differs in {len(wrong)} of {size} rows; {which}: {_how(values, family)}")
-        return told
+                found_wrong.append(f"{where}: {column.name} differs in {len(wrong)} of {size} rows; {which}: {_how(values, family)}")
+        return found_wrong
 
     def _shown(self, key: Key) -> str:
         """A key that may be shown; empty for one that may be personal."""

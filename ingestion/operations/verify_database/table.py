@@ -70,7 +70,7 @@ class TableComparison:
         if ranges.quarantined_rows:
             check.notes.append(f"{ranges.quarantined_rows} rows in quarantine, which are not in raw")
         if ranges.doubled_keys and self._depth.is_sample:
-            check.differences.append(f"the key {self._key_names} is no key at the source: {ranges.doubled_keys} come more than once")
+            check.differences.append(f"the key {self._key_names} is not a key at the source: {ranges.doubled_keys} come more than once")
 
     @property
     def _key_names(self) -> str:
@@ -85,7 +85,7 @@ class TableComparison:
             for name in found.only_at_source
         ]
         check.differences += [
-            f"column {name} of raw is not at the source: it is gone or renamed there, and neither retired nor renamed here"
+            f"column {name} of raw is not at the source: it was removed or renamed there, and is neither retired nor renamed here"
             for name in found.only_in_raw
         ]
         if found.unreadable:
@@ -103,7 +103,7 @@ class TableComparison:
         cursor = found.cursor.source if found.cursor else None
         before = self._depth.before
         if cursor is None or cursor.family is not Family.TIME:
-            why = "it has no cursor" if cursor is None else f"its cursor {cursor.name} is no time"
+            why = "it has no cursor" if cursor is None else f"its cursor {cursor.name} is not a time"
             self._check.notes.append(f"{why}, so all rows are compared as they are now")
             selection = Selection(self._table.name, columns, key, summed=summed)
             return selection, ByEarlierSnapshot(before) if before else Nobody()
@@ -143,24 +143,24 @@ class TableComparison:
     def _check_key(self, counts: Counts) -> None:
         names, table = self._key_names, self._table.name
         if counts.without_key:
-            self._check.differences.append(f"the key {names} is no key at the source: it is null in {counts.without_key:,} rows")
+            self._check.differences.append(f"the key {names} is not a key at the source: it is null in {counts.without_key:,} rows")
         rows = counts.rows - counts.without_key
         if counts.keys < rows:
             self._check.differences.append(
-                f"the key {names} is no key at the source: {rows:,} rows have {counts.keys:,} different keys. They are found by: "
+                f"the key {names} is not a key at the source: {rows:,} rows have {counts.keys:,} different keys. They are found by: "
                 f"select {names}, count(*) from {table} group by {names} having count(*) > 1"
             )
 
     # Without a key
 
     def _compare_without_key(self, snapshot: Snapshot) -> None:
-        """Looks in raw for each of the source's rows, as often as the source has it. Raw keeps rows that are gone."""
+        """Looks in raw for each of the source's rows, as often as the source has it. Raw keeps deleted rows."""
         check = self._check
         columns = [column for column in self._structure.columns if not self._is_rewritten(column)]
         selection = Selection(self._table.name, [column.source for column in columns])
         check.in_raw, check.at_source, missing = self._raw.count_missing(snapshot.all_rows(selection), columns)
         check.rows = check.at_source
-        check.notes.append("it has no key: raw is searched for each row, and keeps those that are gone")
+        check.notes.append("it has no key: raw is searched for each row, and keeps deleted rows")
         if others := [column.name for column in self._structure.columns if column not in columns]:
             check.notes.append(f"not compared: column {', '.join(others)} (JSON, which the warehouse writes in its own way)")
         if missing:
