@@ -17,13 +17,15 @@ class PaymentsApi:
     """Each request takes the next answer of `script` (status, body, headers), and a good one when that is used up.
 
     A body that is None breaks the connection off. `records` are what a good answer pages through; `queries` and `times` say
-    what was asked, and when.
+    what was asked, and when, `tokens` the Authorization that came with it. A path in `redirects` is answered with the address there.
     """
 
     def __init__(self) -> None:
         self.script: list[tuple[int, Any, dict[str, str]]] = []
         self.queries: list[str] = []
         self.times: list[datetime] = []
+        self.tokens: list[str | None] = []
+        self.redirects: dict[str, str] = {}
         self.records: dict[str, list[dict]] = {"payments": [], "refunds": []}
 
     def __enter__(self) -> "PaymentsApi":
@@ -36,7 +38,8 @@ class PaymentsApi:
                 url = urlsplit(self.path)
                 api.queries.append(url.query)
                 api.times.append(datetime.now(UTC))
-                status, body, headers = api.script.pop(0) if api.script else (200, api.page(url), {})
+                api.tokens.append(self.headers["Authorization"])
+                status, body, headers = api.answer(url)
                 content = (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
                 self.send_response(status)
                 for name, value in headers.items():
@@ -58,6 +61,11 @@ class PaymentsApi:
         self.server.shutdown()
         self.server.server_close()
 
+    def answer(self, url: SplitResult) -> tuple[int, Any, dict[str, str]]:
+        if url.path in self.redirects:
+            return 301, "moved", {"Location": self.redirects[url.path]}
+        return self.script.pop(0) if self.script else (200, self.page(url), {})
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -66,7 +74,7 @@ class PaymentsApi:
         """Two records a page, ordered by cursor and id; the pointer to the next page is its offset."""
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         since = datetime.fromisoformat(asked.get("updated_since", "1970-01-01T00:00:00Z"))
-        rows = [r for r in self.records[url.path.rpartition("/")[2]] if datetime.fromisoformat(r["updated_at"]) >= since]
+        rows = [r for r in self.records[url.path.rstrip("/").rpartition("/")[2]] if datetime.fromisoformat(r["updated_at"]) >= since]
         rows.sort(key=lambda r: (r["updated_at"], r["id"]))
         start = int(asked.get("cursor", 0))
         return {"data": rows[start : start + 2], "next_cursor": str(start + 2) if start + 2 < len(rows) else None}
