@@ -209,7 +209,8 @@ def _figures(value: str, column: Column, is_summed: bool) -> list[str]:
     """SQL: what is compared of a column of a range, as texts. The order of the rows is in the hash, so that values that were
     exchanged show."""
     ends = [_plain(f"{end}({value})", column) for end in ("min", "max")] if is_summed or column.family is Family.TIME else []
-    sums = [_plain(f"sum({value})", column)] if is_summed else []
+    number = f"{value}::bigint" if column.declared == "oid" else value  # which PostgreSQL does not sum
+    sums = [_plain(f"sum({number})", column)] if is_summed else []
     placed = f"place || ':' || {_plain(value, column)}"
     return [f"count({value})::text", *sums, *ends, f"sum({_hash(placed)})::text"]
 
