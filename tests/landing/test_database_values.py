@@ -121,7 +121,7 @@ def test_a_value_that_cannot_land_is_in_quarantine(landed_values):
         reasons = database.quarantined(table)
         assert len(reasons) == len(REJECTED_VALUES)
         for number, (kind, _) in enumerate(REJECTED_VALUES, 1000):
-            assert reasons[f'["{number}"]'].startswith(f'{COLUMNS[kind]} "') and '" is not a valid ' in reasons[f'["{number}"]']
+            assert reasons[f'["{number}"]'].startswith(f"{COLUMNS[kind]} is not a valid ")
         record = database.query(
             f"select cast(record as varchar) from raw_extra.quarantine where table_name = '{table}' and row_key = '[\"1000\"]' "
             "order by first_seen_at desc"

@@ -13,8 +13,6 @@ from ingestion.landing.contract import Contract
 from ingestion.sql import literal, quoted
 from ingestion.warehouses import Columns, Dialect
 
-SHOWN = 40  # characters of a value in a reason
-
 
 @dataclass(frozen=True)
 class Column:
@@ -63,11 +61,10 @@ class Column:
 
     @property
     def reason(self) -> str:
-        """Why its text does not fit; null when it does."""
+        """Why its text does not fit; null when it does. It names no value, which could be personal: the row in quarantine has it."""
         name, value = literal(self.name), quoted(self.name)
         none = f"when {value} is null then {name} || ' is null, and is required' " if self.required else ""
-        shown = f"case when length({value}) > {SHOWN} then left({value}, {SHOWN}) || '…' else {value} end"
-        why = f"""{name} || ' "' || {shown} || {literal(f'" is not a valid {exact_types.described(self.raw_type)}')}"""
+        why = literal(f"{self.name} is not a valid {exact_types.described(self.raw_type)}")
         return f"case {none}when {value} is not null and not {self.fits} then {why} end"
 
     def time(self, value: str) -> str:
