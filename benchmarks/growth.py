@@ -20,7 +20,7 @@ DAYS = 30
 FACTORS = (1, 3, 10)
 SCALE = 3.0  # 36,000 order lines a month at scale 1 would leave little but fixed costs
 STILL_THE_SAME = 1.2  # the aim is that a day's run does not grow; this much is noise
-KINDS = {"model": "models", "test": "tests", "unit_test": "unit tests", "seed": "seeds"}
+KINDS = {"model": "models", "snapshot": "snapshots", "test": "tests", "unit_test": "unit tests", "seed": "seeds"}
 SHOWN = 10  # nodes that grow most
 
 
