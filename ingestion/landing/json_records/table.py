@@ -84,6 +84,7 @@ class RecordLanding:
             now = f"timestamptz {literal(self._seen.now.isoformat())}"
             if self._scratch.count("read"):
                 self._scratch.read(record_contract(self._table, now, {"said": "said"}), self._scratch.name("read"))
+                self._scratch.clear("validated")  # each of these tables holds the text of all records
         if self._scratch.count("validated"):
             self._seen.add(self._attempt.run.session.scratch, self._scratch.name("validated"))
 
@@ -106,6 +107,7 @@ class RecordLanding:
         self._seen.new = scratch.count("changes")
         if table.key:
             self._attempt.quarantine.withdraw_keys(table.name, f"select id from {scratch.name('source')}")
+        scratch.clear("changes")
 
     def _records(self) -> Iterator[Any]:
         window = Window(self._start) if self._options.is_interval else Window()
