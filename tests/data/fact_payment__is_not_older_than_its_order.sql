@@ -26,4 +26,4 @@ select
 from transactions
 inner join orders
     on transactions.order_id = orders.order_id
-where transactions.occurred_at < {{ dbt.dateadd('minute', -1, 'orders.ordered_at') }}
+where {{ epoch_microseconds('transactions.occurred_at') }} < {{ epoch_microseconds('orders.ordered_at') }} - 60000000
