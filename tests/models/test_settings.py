@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.dbt import WITHOUT_TESTS, WITHOUT_UNIT_TESTS, not_passed, run_dbt
 from support.deployment import Deployment, copied_project
+from support.landing import in_test_all
 from support.processes import ForkedProcess
 from support.publishing import assert_nothing_is_stale
 
@@ -16,7 +17,7 @@ WRONG = "select count(*) > 0, count(*) filter (where {on} <> cast({at} at time z
 FACTS = {"fact_sales": ("ordered_on", "ordered_at"), "fact_payment": ("occurred_on", "occurred_at")}
 
 
-@pytest.fixture(scope="module", params=["dev", "postgres"])
+@pytest.fixture(scope="module", params=["dev", in_test_all("postgres")])
 def built(request: pytest.FixtureRequest, deploy: Callable[..., Deployment]) -> Deployment:
     deployment = deploy(days=3, target=request.param)
     deployment.ingest()

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from support.dbt import not_passed
 from support.deployment import Deployment
+from support.landing import in_test_all
 from support.publishing import assert_nothing_is_stale, state, status
+
+pytestmark = pytest.mark.parametrize("landed", ["dev", in_test_all("postgres")], indirect=True)
 
 RECONCILED = "payment_reconciliation__sold_is_paid"
 # What happens to the number-th payment of a day.
