@@ -148,3 +148,21 @@ def test_an_address_that_can_be_read_in_two_ways_is_refused_without_a_word_of_it
         "postgresql://a:b@c:1,d:2/e",
     ):
         assert with_encoded_password(url, "") == url
+
+
+@pytest.mark.parametrize("kind", ["int", "date", "numeric(4,1)", "boolean", "timestamptz", "json", "uuid"])
+def test_no_value_of_a_row_is_in_a_reason_or_a_note(make_database, kind):
+    """Raw has the type, then the source's column becomes a text that holds what is personal."""
+    personal, landed = "ana.zq7x@vk9w.example", {"json": '{"a": 1}', "uuid": "0f1e2d3c-0000-0000-0000-000000000001", "boolean": "true"}
+    database = make_database("dev")
+    good = landed.get(kind, "2026-01-02" if kind[0] in "dt" else "7")
+    database.execute(f"create table t (id int primary key, value {kind})", f"insert into t values (1, '{good}'), (2, '{good}')")
+    database.tables = [Table("t", primary_key="id")]
+    assert database.load().error is None
+    database.execute("alter table t alter value type text using value::text", f"update t set value = '{personal}' where id = 1")
+    reports = [database.load(), database.load(full=True), database.replay()]
+    said = [str(report) for report in reports] + [getattr(report, "traceback", "") for report in reports]
+    said += [repr(database.query(f"select * from raw_extra.{table}")) for table in ("read_log", "_dlt_loads")]
+    said.append(repr(database.query("select table_name, reason from raw_extra.quarantine")))
+    assert not [text for text in said if "zq7x" in text or "vk9w" in text]
+    assert [row for row in database.query("select record from raw_extra.quarantine") if personal in row[0]] or kind in ("json", "uuid")
