@@ -1,5 +1,6 @@
 """What happens when a supplier's files change: the table of files in docs/sources-that-change.md."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,32 @@ def test_a_file_with_bom_crlf_quotes_and_no_last_line_break_lands_exactly(changi
 # Files
 
 
+LONG = "x" * 20_000_000  # longer than what is read at once
+READ_FILES = {  # contents that land, and how many lines they have
+    "lines end as on an old Macintosh": ((HEADER + lines(10)).replace("\n", "\r").encode(), 10),
+    "gzip": (gzip.compress((HEADER + lines(10)).encode()), 10),
+    "gzip in two parts": (gzip.compress(HEADER.encode()) + gzip.compress(lines(10).encode()), 10),
+    "a long line": ((HEADER + lines(10, l4=f"S-4|{LONG}|Moa|tea|4.20|6\n")).encode(), 10),
+    "a long line in quotes": ((HEADER + lines(10, l4=f'S-4|"{LONG}\n{LONG}"|Moa|tea|4.20|6\n')).encode(), 10),
+    "line breaks in quotes": ((HEADER + "".join(f'S-{n}|"T\n\n{n}"|Moa|tea|4.20|6\n' for n in range(300_000))).encode(), 300_000),
+}
+
+
+@pytest.mark.parametrize("what", READ_FILES)
+def test_a_file_of_any_form_lands_whole(changing, folder, change_catalogue, what):
+    content, count = READ_FILES[what]
+    pattern = "catalogue_*.csv.gz" if "gzip" in what else "catalogue_*.csv"
+    change_catalogue(pattern=pattern)
+    (folder / "catalogue_2026-01-01.csv").unlink()
+    (folder / pattern.replace("*", "2026-01-02")).write_bytes(content)
+    assert changing.load("supplier") == {"catalogue": count}
+    assert changing.quarantine("supplier", "catalogue") == []
+    names = "select count(distinct sku), max(length(product_name)), count(*) from raw_supplier.catalogue where pack_size = '6'"
+    longest = len(LONG) * (2 if "in quotes" in what else 1) + ("in quotes" in what) if "long" in what else None
+    found = changing.query(names)[0]
+    assert found[::2] == (count, count) and (longest is None or found[1] == longest)
+
+
 REJECTED_FILES = (  # content, and the reason in the error
     (b"", "it is empty."),
     (lines(10), "its first line is not a header with these columns."),
@@ -137,6 +164,14 @@ REJECTED_FILES = (  # content, and the reason in the error
     ),
     (HEADER.replace("|pack_size", "") + lines(10).replace("|6\n", "\n"), "its header has no pack_size."),
     (HEADER.replace("brand", "sku") + lines(10), "its header names a column twice."),
+    (
+        HEADER.replace("\n", "|Colour Code|colour_code\n") + lines(10).replace("\n", "|a|b\n"),
+        "its header has Colour Code and colour_code, which",
+    ),
+    (HEADER.replace("\n", "| |\n") + lines(10).replace("\n", "|a|b\n"), "its header has a column without a name."),
+    (b"PK\x03\x04" + b"\0" * 100, "it is a ZIP archive or a spreadsheet, not text."),
+    (gzip.compress((HEADER + lines(10)).encode())[:-20], "it is packed with gzip, and breaks off."),
+    (gzip.compress((HEADER + lines(10)).encode())[:40] + b"\0" * 60, "it is packed with gzip, and damaged."),
     ((HEADER + lines(10)).encode("utf-16"), "it is UTF-16, not UTF-8."),
     ((HEADER + lines(10, l4="S-4|Thé|Moa|tea|4.20|6\n")).encode("latin-1"), "it is not UTF-8: byte 0xE9 in line 5, as Latin-1"),
     (HEADER + lines(10) + "S-11|Tea|Mo", "it breaks off in the middle of its last line."),

@@ -15,10 +15,11 @@ import pyarrow
 from pyarrow import csv
 
 from ingestion.connectors.base import Lines
+from ingestion.connectors.files.packed import unpacked
 from ingestion.errors import ContractViolated, first_line
 
 CHUNK = 1_000_000  # bytes that are looked at together
-BATCH = 8_000_000  # … that are taken apart together: no line can be longer
+BATCH, LARGEST_BATCH = 8_000_000, 2**31 - 1  # … that are taken apart together
 IN_MEMORY = 16_000_000  # a larger file goes to a temporary one
 text_csv.field_size_limit(sys.maxsize)  # of the look at quotes, which else refuses what pyarrow takes
 
@@ -29,7 +30,7 @@ def opened_text(file: IO[bytes]) -> Iterator["TextContent"]:
     fetched once, and all looks at it are at the same content, whatever is written meanwhile."""
     with SpooledTemporaryFile(IN_MEMORY) as copy:
         with file:
-            content = TextContent(copy, _chunks(file))
+            content = TextContent(copy, unpacked(_chunks(file)))
         yield content
 
 
@@ -42,12 +43,12 @@ class TextContent:
             copy.write(chunk)
             self.is_blank = self.is_blank and not text.strip()
             last = text or last
-        self.ends_with_line_break = last.endswith("\n")
+        self.ends_with_line_break = last.endswith(("\n", "\r"))
 
     def header(self, delimiter: str) -> list[str]:
         """The fields of the first line, by this delimiter."""
         self._file.seek(0)
-        first = self._file.readline().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        first = re.split(rb"[\r\n]", self._file.readline(), maxsplit=1)[0].decode("utf-8-sig")  # old files of Apple end lines with \r
         return next(text_csv.reader([first], delimiter=delimiter), [])
 
     def lines(self, delimiter: str) -> Iterator[Lines]:
@@ -61,7 +62,7 @@ class TextContent:
             return "skip"
 
         try:
-            for rows in self._parsed(delimiter, skip):
+            for rows in self._batches(delimiter, skip):
                 numbers = _numbers(reached, len(rows), wrong)
                 read, reached = read + len(rows), numbers[-1] if numbers else reached
                 lines = pyarrow.Table.from_batches([rows]).append_column("line_number", pyarrow.array(numbers, pyarrow.int64()))
@@ -72,12 +73,30 @@ class TextContent:
             raise ContractViolated(f"line {min(odd)} has a quote that is not closed, or text after a closing quote.")
         yield Lines(pyarrow.table({}), dict(sorted((wrong | odd).items())))
 
-    def _parsed(self, delimiter: str, skip: object) -> Iterator[pyarrow.RecordBatch]:
+    def _batches(self, delimiter: str, skip: object) -> Iterator[pyarrow.RecordBatch]:
+        """The lines in batches. pyarrow takes no line that is longer than a batch: then it begins anew, with larger ones."""
+        size, given = BATCH, 0
+        while True:
+            seen = 0
+            try:
+                for rows in self._parsed(delimiter, skip, size):
+                    new = rows.slice(max(0, given - seen))
+                    seen += len(rows)
+                    if len(new):
+                        given += len(new)
+                        yield new
+                return
+            except pyarrow.ArrowInvalid as error:
+                if "straddl" not in str(error) or size == LARGEST_BATCH:
+                    raise
+                size = min(8 * size, LARGEST_BATCH)
+
+    def _parsed(self, delimiter: str, skip: object, size: int) -> Iterator[pyarrow.RecordBatch]:
         names = self.header(delimiter)
         self._file.seek(0)
         yield from csv.open_csv(
             self._file,
-            read_options=csv.ReadOptions(use_threads=False, block_size=BATCH),  # with threads a wrong row has no number
+            read_options=csv.ReadOptions(use_threads=False, block_size=size),  # with threads a wrong row has no number
             parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False, check_utf8=False

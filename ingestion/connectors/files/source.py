@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 
 from dlt.sources.filesystem import filesystem
 
+from ingestion.addresses import password_of, with_encoded_password, without_login
 from ingestion.connectors.base import File, Run, Window
 from ingestion.connectors.files.delimited import opened_text
 from ingestion.connectors.tables import TextTable
@@ -30,14 +31,16 @@ class FilesSource:
     @contextmanager
     def open(self, run: Run) -> Iterator["FilesConnection"]:
         """Raises IngestError when a local folder does not exist: dlt would take it for an empty one."""
-        yield FilesConnection(run.source, _bucket_url(run.source))
+        url = _bucket_url(run.source)
+        run.secrets.update(password_of(url))
+        yield FilesConnection(run.source, url)
 
 
 class FilesConnection:
     """The place of the files."""
 
     def __init__(self, source: str, url: str) -> None:
-        self._source, self.url = source, url
+        self._source, self._address, self.url = source, url, without_login(url)
 
     def read(self, table: FileSet, window: Window, bookmark: Mapping[str, str] | None) -> list[File]:
         """All files that are there now, by name; raises IngestError when there is no such place."""
@@ -45,14 +48,14 @@ class FilesConnection:
             File(
                 file["relative_path"],
                 f"{file['modification_date'].timestamp():.6f}/{file['size_in_bytes']}",
-                lambda file=file: opened_text(file.open()),  # type: ignore[misc]
+                lambda file=file: opened_text(file.open(compression="disable")),  # type: ignore[misc]
             )
             for file in self._listed(table)
         ]
 
     def _listed(self, table: FileSet) -> list[Any]:
         try:
-            files = list(filesystem(bucket_url=self.url, file_glob=table.pattern))
+            files = list(filesystem(bucket_url=self._address, file_glob=table.pattern))
         except Exception as error:
             raise IngestError(
                 f"{self.url} can't be listed: {first_line(error)}",
@@ -63,7 +66,8 @@ class FilesConnection:
 
 def _bucket_url(source: str) -> str:
     """The place of the files; a relative folder starts at the project's."""
-    url = str(setting(f"sources.{source}.bucket_url"))
+    path = f"sources.{source}.bucket_url"
+    url = with_encoded_password(str(setting(path)), path)
     scheme = urlparse(url).scheme
     if len(scheme) > 1 and scheme != "file":  # one letter is a drive of Windows
         return url

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ingestion.connectors.base import File, FileContent, Lines
 from ingestion.connectors.tables import TextTable
+from ingestion.dlt_internals.pipeline import raw_name
 from ingestion.errors import ContractViolated
 from ingestion.landing.contract import Contract, likely_name, text_reasons
 from ingestion.landing.quarantine import RejectedRow
@@ -29,8 +30,12 @@ class FileHeader:
         header = list(content.header(table.delimiter))
         wanted = self._wanted(header)
         missing = [column for column in wanted if column not in header]
+        if "" in map(str.strip, header):
+            raise ContractViolated("its header has a column without a name.")
         if len(set(header)) < len(header):
             raise ContractViolated("its header names a column twice.")
+        if twins := _twins(self.own_names(header)):
+            raise ContractViolated(f"its header has {' and '.join(twins)}, which are one name in raw.")
         if not missing:
             return header
         for other in DELIMITERS:
@@ -64,6 +69,15 @@ class FileHeader:
         """The contract's names of a file's columns."""
         renamed = self.table.renamed.items()
         return [next((name for name, now in renamed if now == column and name not in header), column) for column in header]
+
+
+def _twins(names: Sequence[str]) -> list[str]:
+    """Names that are one in raw."""
+    known: dict[str, str] = {}
+    for name in names:
+        if (first := known.setdefault(raw_name(name), name)) != name:
+            return [first, name]
+    return []
 
 
 def line_contract(table: TextTable, columns: Sequence[str], file_name: str, file_date: str, carried: Mapping[str, str]) -> Contract:
