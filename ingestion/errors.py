@@ -51,7 +51,8 @@ OF_VALUES = ("Conversion Error", "Out of Range Error", "Invalid Input Error")  #
 def first_line(error: BaseException) -> str:
     """The first line of the error's text, without the hints that drivers put below it, and without values."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return without_values(lines[0]) if lines else type(error).__name__
+    # Of what a server answers, DuckDB says first what it asked.
+    return without_values(lines[0].rpartition("ERROR: ")[2].strip()) if lines else type(error).__name__
 
 
 def without_values(text: str) -> str:

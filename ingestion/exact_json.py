@@ -13,8 +13,8 @@ import simplejson
 # A record that JSON columns can't hold as it was said is in quarantine as the text that was said, under this name.
 AS_TEXT = "json_text"
 HALF = "\ud800"  # half of a character, which no engine holds
-# More levels are an attack or an error. Python's recursion ends at a thousand calls, of which a level takes up to three.
-DEEPEST = 200
+# More levels are an attack or an error. Python's recursion ends at a thousand calls, of which a level takes two.
+DEEPEST = 250
 STEPS, NO_BRACKETS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff"), bytes(set(range(256)) - set(b"[{]}"))
 # Python takes no integer of more digits from a text, and no decimal of a longer exponent.
 MOST_DIGITS, MOST_OF_EXPONENT = 4_000, 10
@@ -86,7 +86,7 @@ class _Twice(dict[Any, Any]):
 
 
 def _constant(name: str) -> _Odd:
-    """What stands for NaN and its like."""
+    """What replaces NaN and the like."""
     return _odd_part(name, f"a value is {name}, which JSON does not have")
 
 
@@ -149,8 +149,10 @@ def _odd(value: Any) -> str | None:
 def _written(value: Any) -> str:
     """The JSON that gave this value, in ASCII."""
     if isinstance(value, dict):
-        pairs = value.pairs if isinstance(value, _Twice) else value.items()
-        return "{" + ",".join(f"{json.dumps(name)}:{_written(inner)}" for name, inner in pairs) + "}"
+        written = []  # a loop, as each level of a generator would be another of Python's recursion
+        for name, inner in value.pairs if isinstance(value, _Twice) else value.items():
+            written.append(f"{json.dumps(name)}:{_written(inner)}")
+        return "{" + ",".join(written) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_written, value)) + "]"
     return value.removesuffix(HALF) if isinstance(value, _Odd) else simplejson.dumps(value, use_decimal=True)

@@ -116,8 +116,8 @@ DEEP = "[" * 1500 + "]" * 1500
     [
         ("1" * 5000, "a number has 5000 digits"),
         ("1e" + "9" * 30, "a number has 32 digits"),
-        (DEEP, "a value has more than 200 levels"),
-        ('{"a":' * 1500 + "1" + "}" * 1500, "a value has more than 200 levels"),
+        (DEEP, "a value has more than 250 levels"),
+        ('{"a":' * 1500 + "1" + "}" * 1500, "a value has more than 250 levels"),
         (f"[NaN, {DEEP}]", "a value is NaN, which JSON does not have"),
     ],
     ids=["digits", "exponent", "lists", "objects", "NaN too"],

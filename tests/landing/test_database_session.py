@@ -125,6 +125,12 @@ def insert(database: SourceDatabase, encoding: str, texts: dict[bytes, str | Non
         database.execute(f"set client_encoding = {encoding}".encode() + b"; insert into notes values ('" + values + b"')")
 
 
+def can_be_compared(name: str) -> bool:
+    """Whether `verify` can compare the texts: where the server itself converts all of them."""
+    declared, texts = ENCODINGS[name]
+    return declared in (None, "UTF8") and None not in texts.values()
+
+
 @on("dev", in_test_all("postgres"))
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_texts_in_an_encoding_land_as_what_they_are(make_database, engine, name):
@@ -138,7 +144,8 @@ def test_texts_in_an_encoding_land_as_what_they_are(make_database, engine, name)
             more = {f"more {text}" for text in right - {"plain"}}
             expected |= {(f"key {text}", text, text, "{" + text.replace(" ", "") + "}") for text in more}
         report = database.load(full=step == "all")
-        assert report.error is None and not [note for note in report.notes if "compared" in note], step
+        assert report.error is None, step
+        assert [note for note in report.notes if "could not be compared" in note] == [] or not can_be_compared(name), step
         held = {(i, v, json.loads(d)["a"], m) for i, v, d, m in database.latest("notes", "id, value, document, many")}
         assert {(i, v, d, m.strip('"').replace('{"', "{").replace('"}', "}")) for i, v, d, m in held} == expected, step
     rejected = [text for text, right in texts.items() if right is None]
@@ -146,7 +153,7 @@ def test_texts_in_an_encoding_land_as_what_they_are(make_database, engine, name)
     assert sorted(json.loads(record)["value"].removeprefix("\ufdd0\\x") for record, _ in found) == sorted(
         prefix.hex() + text.hex() for text in rejected for prefix in (b"", b"more ")
     ), "and of what can't be decoded the bytes are kept"
-    assert all("is no text in the source's encoding" in reason for _, reason in found)
+    assert all("is not a valid text in the source's encoding" in reason for _, reason in found)
     assert database.replay().replayed == {}
 
 

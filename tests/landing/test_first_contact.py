@@ -53,7 +53,7 @@ def test_a_materialised_view_is_read_as_a_table_is(database, cursor):
     database.tables = [Table(name, primary_key="id", cursor=cursor, required=("value",)) for name in ("seen", "empty", "plain")]
     report = database.load()
     assert report.error.startswith("empty: ") and "has not been populated" in report.error and ";" not in report.error
-    assert report.tables == {"seen": 5, "plain": 5}
+    assert {name: rows for name, rows in report.tables.items() if rows} == {"seen": 5, "plain": 5}
     database.execute("update t set value = 7 where id = 1", "delete from t where id = 2", "refresh materialized view seen")
     assert {name: rows for name, rows in database.load(full=True).tables.items() if name != "empty"} == {"seen": 2, "plain": 2}
     assert database.latest("seen") == database.latest("plain") == [(1, 7), (3, 3), (4, 4), (5, 5)]

@@ -16,6 +16,7 @@ FETCHED_ROWS = 50_000
 # Whatever a role or a database sets: what a text of a value hangs on.
 SETTINGS = {
     "timezone": "UTC", "datestyle": "ISO, YMD", "intervalstyle": "postgres", "extra_float_digits": "3", "bytea_output": "hex",
+    "standard_conforming_strings": "on", "quote_all_identifiers": "off",
 }  # fmt: skip
 # Money is written by the locale; raw has it as C writes it, but where money has no hundredths.
 MONEY = "select set_config('lc_monetary', 'C', true) where 0::money::text ~ '0[^0-9]00([^0-9]|$)'"
@@ -66,6 +67,7 @@ class PostgresDatabase:
         with self._connection.transaction():
             for name, value in SETTINGS.items():
                 self._connection.execute(f"set local {name} = {literal(value)}")
+            self._connection.execute(f"set local search_path = {quoted(self._schema)}")
             self._connection.execute("set transaction read only")
             self._connection.execute(MONEY)
             yield PostgresSnapshot(self._connection, self._schema)
