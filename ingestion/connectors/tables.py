@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     import pyarrow
@@ -89,7 +90,9 @@ class RecordTable:
 
     `fields` is what models read: a record that does not have it goes to quarantine. `renamed` gives the name that the source
     now uses for a field, `{"amount": "total_amount"}`: the record lands with both. `min_retained_share`, without a cursor: an
-    answer with less than this share of the records of the last one violates the contract."""
+    answer with less than this share of the records of the last one violates the contract.
+
+    `timezone` is the zone of the cursor where it is a time without one, `"Pacific/Auckland"`; else UTC."""
 
     name: str
     _: KW_ONLY
@@ -98,6 +101,11 @@ class RecordTable:
     fields: tuple[Field, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
     min_retained_share: float = 0.8
+    timezone: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.timezone:
+            ZoneInfo(self.timezone)  # raises an error that names it when there is none
 
     @property
     def delivery(self) -> Delivery:

@@ -1,7 +1,9 @@
 """Which version of an API's record is the latest, whatever its date says, and whichever order versions come in."""
 
 import json
+from datetime import UTC, datetime
 
+import pytest
 from support.landing import in_test_all, on
 from support.payments_api import payment
 
@@ -74,3 +76,15 @@ def test_a_load_fails_while_the_machine_s_clock_is_before_the_last_load(changing
     assert "The clock of this machine is before the last load of payments" in error and "Correct it" in error
     assert changing.outcome("payments", "payments") == "failed"
     assert changing.load("payments") == {} and changing.outcome("payments", "payments") == "complete"
+
+
+@pytest.mark.parametrize(("zone", "hour"), [(None, 16), ("Pacific/Auckland", 3), ("America/New_York", 21)])
+def test_a_time_without_a_zone_is_of_the_one_that_is_declared(changing, api, change_endpoint, zone, hour):
+    change_endpoint(fields=(), timezone=zone)
+    at = datetime(2026, 1, 2, hour, tzinfo=UTC)
+    api.answer_once(payment(1, updated_at="2026-01-02T16:00:00"), payment(2, updated_at="2026-01-01T16:00:00Z"))
+    changing.load("payments")
+    assert [row[1:] for row in changing.raw("id, updated_at, _changed_at")] == [(at, at), (datetime(2026, 1, 1, 16, tzinfo=UTC),) * 2]
+    api.queries.clear()
+    changing.load("payments")
+    assert f"updated_since=2025-12-31T{hour:02}" in api.queries[0], "the look-back begins in real time"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow
 
@@ -57,7 +58,7 @@ def time_of(table: RecordTable, record: Any) -> datetime | None:
         if isinstance(value, int):
             return datetime.fromtimestamp(value, UTC)
         found = datetime.fromisoformat(value)  # type: ignore[arg-type]
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(table.timezone) if table.timezone else UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 
