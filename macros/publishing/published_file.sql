@@ -20,7 +20,12 @@
 {% macro duckdb__write_published_file() -%}
     {%- set publications = audited_relation('publications') -%}
     {%- set warehouse = run_query('select path from duckdb_databases() where database_name = current_database()').rows[0]['path'] -%}
-    {%- set recorded = load_relation(publications) and run_query('select outcome from ' ~ publications ~ " where run_id = '" ~ invocation_id ~ "'").rows -%}
+    {#- Not load_relation: the first build of a warehouse makes this table after dbt has filled its cache. -#}
+    {%- set is_there = run_query(
+        "select 1 from duckdb_tables() where database_name = current_database() and schema_name = '" ~ publications.schema ~ "' and table_name = '"
+        ~ publications.identifier ~ "'"
+    ).rows -%}
+    {%- set recorded = is_there and run_query('select outcome from ' ~ publications ~ " where run_id = '" ~ invocation_id ~ "'").rows -%}
     {%- if not warehouse or not recorded or recorded[0]['outcome'] == 'partial' -%}
         {{ return(none) }}
     {%- elif 'dbt_plugin' not in target.plugins | string -%}

@@ -27,6 +27,12 @@ def customers_for(deployment: Deployment, role: str) -> list[tuple]:
         return connection.execute(CUSTOMERS.format("published.dim_customer")).fetchall()
 
 
+@on_duckdb
+def test_the_first_build_of_a_warehouse_writes_the_file_of_its_readers(published: Deployment):
+    assert published.query("select count(*) from audited.publications") == [(1,)]
+    assert (published.folder / "published.duckdb").exists()
+
+
 def test_personal_data_are_masked(published: Deployment):
     clear = published.query(CUSTOMERS.format("core.dim_customer"))
     assert len(clear) > 10 and any("@" in (email or "") for _, _, email, _ in clear) and any(email is None for _, _, email, _ in clear)
