@@ -24,7 +24,7 @@ run: .venv/installed profiles.yml  ## Start the sample company, load it, build a
 test-unit: .venv/installed profiles.yml  ## Run the tests that need no server and no build: a minute.
 	@$(PYTEST) --tier test-unit
 
-test: .venv/installed profiles.yml  ## Run what a pull request needs, on real servers that the tests start themselves: ten minutes.
+test: .venv/installed profiles.yml  ## Run what a pull request needs, on real servers that the tests start themselves: a quarter of an hour.
 	@$(PYTEST) --tier test
 
 test-all: .venv/installed profiles.yml  ## Run every kind of proof, on three engines; needs Python 3.13 too: half an hour.
